@@ -1,0 +1,98 @@
+"""What a network is conditioned on: a vector, tokens and channels, each of which may be absent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionDims:
+    """The widths of the three parts that a backbone is built for; 0 where a part is never given."""
+
+    vector: int = 0
+    tokens: int = 0
+    channels: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Three optional parts; an absent part, zeros and no unmasked token mean the same: unconditional.
+
+    Attributes
+    ----------
+    vector
+        (B, D), added to the time embedding.
+    tokens
+        (B, L, D), attended to by cross-attention.
+    mask
+        (B, L) bool, true where a token counts; `None` when all do.
+    channels
+        (B, C, *), concatenated to the network's input.
+    """
+
+    vector: Tensor | None = None
+    tokens: Tensor | None = None
+    mask: Tensor | None = None
+    channels: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        assert self.mask is None or self.tokens is not None, "a mask without tokens"
+
+    def keep(self, kept: Tensor) -> Condition:
+        """Make the samples unconditional where `kept`, (B,) bool, is false."""
+
+        def part(x: Tensor | None) -> Tensor | None:
+            return None if x is None else torch.where(kept.view(-1, *(1,) * (x.ndim - 1)), x, torch.zeros_like(x))
+
+        mask = self.mask
+        if self.tokens is not None:
+            every = kept[:, None].expand(self.tokens.shape[:2])
+            mask = every if mask is None else mask & every
+        return Condition(part(self.vector), part(self.tokens), mask, part(self.channels))
+
+    def null(self) -> Condition:
+        """Give the unconditional counterpart, of the same shapes."""
+        first = next(x for x in (self.vector, self.tokens, self.channels) if x is not None)
+        return self.keep(torch.zeros(first.shape[0], dtype=torch.bool, device=first.device))
+
+    def __getitem__(self, index: slice | Tensor) -> Condition:
+        """Select samples of the batch."""
+        return Condition(*(None if x is None else x[index] for x in self._parts()))
+
+    def to(self, device: torch.device) -> Condition:
+        """Move every part."""
+        return Condition(*(None if x is None else x.to(device) for x in self._parts()))
+
+    def _parts(self) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
+        return self.vector, self.tokens, self.mask, self.channels
+
+
+def concatenate(conditions: Sequence[Condition]) -> Condition:
+    """Join batches of conditions that have the same parts."""
+    return Condition(*(None if parts[0] is None else torch.cat(parts) for parts in zip(*map(Condition._parts, conditions), strict=True)))
+
+
+def add(conditions: Sequence[Condition]) -> Condition | None:
+    """Merge the conditions of one batch: vectors add up, tokens and channels stand side by side."""
+    if not conditions:
+        return None
+    vectors = [c.vector for c in conditions if c.vector is not None]
+    channels = [c.channels for c in conditions if c.channels is not None]
+    tokens = [c for c in conditions if c.tokens is not None]
+    return Condition(
+        vector=torch.stack(vectors).sum(0) if vectors else None,
+        tokens=torch.cat([c.tokens for c in tokens if c.tokens is not None], 1) if tokens else None,
+        mask=torch.cat([_mask(c) for c in tokens], 1) if tokens else None,
+        channels=torch.cat(channels, 1) if channels else None,
+    )
+
+
+def _mask(condition: Condition) -> Tensor:
+    assert condition.tokens is not None
+    if condition.mask is not None:
+        return condition.mask
+    return torch.ones(condition.tokens.shape[:2], dtype=torch.bool, device=condition.tokens.device)

@@ -1,0 +1,38 @@
+"""One item of training data, before a codec makes a tensor of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A picture, a sound, a shape, ... and what is known of it.
+
+    Attributes
+    ----------
+    content
+        What the modality's codec encodes.
+    name
+        Says which item this is, in errors and reports: a path or an index.
+    label
+        The class, or `None`.
+    caption
+        Free text, or `None`.
+    attributes
+        Further named facts: numbers or texts.
+    """
+
+    content: Any
+    name: str
+    label: str | None = None
+    caption: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def get(self, key: str) -> Any:
+        """Give the fact of that name: "label", "caption" or an attribute; `None` when it is not known."""
+        if key == "label":
+            return self.label
+        return self.caption if key == "caption" else self.attributes.get(key)

@@ -1,0 +1,51 @@
+"""Everything that can go wrong through no fault of the program, each kind with its exit code."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PolydiffError(Exception):
+    """The user, their files or their machine are at fault; the message says what, where and the nearest valid choice."""
+
+    exit_code = 1
+
+
+class UsageError(PolydiffError):
+    """A command or a call was given something it cannot take."""
+
+    exit_code = 2
+
+
+class RecipeError(PolydiffError):
+    """A recipe is not one that can be run."""
+
+    exit_code = 3
+
+
+class DataError(PolydiffError):
+    """Training data are missing, unreadable or not what the recipe says."""
+
+    exit_code = 3
+
+
+class PluginError(PolydiffError):
+    """A plugin is missing, broken or in conflict with another."""
+
+    exit_code = 4
+
+
+class ModelError(PolydiffError):
+    """A model folder or a checkpoint is refused."""
+
+    exit_code = 5
+
+
+def unknown(kind: str, name: str, choices: Iterable[str]) -> str:
+    """Say that `name` is no `kind`, with the nearest of `choices`, or all of them when none is near."""
+    choices = sorted(choices)
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+    if near:
+        return f"unknown {kind} '{name}'; did you mean '{near[0]}'?"
+    return f"unknown {kind} '{name}'; there is {', '.join(choices) or 'none'}"
