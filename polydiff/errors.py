@@ -7,7 +7,9 @@ from collections.abc import Iterable
 
 
 class PolydiffError(Exception):
-    """The user, their files or their machine are at fault; the message says what, where and the nearest valid choice."""
+    """The user, their files or their machine are at fault; the message says what, where and the nearest valid
+    choice.
+    """
 
     exit_code = 1
 

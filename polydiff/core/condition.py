@@ -73,7 +73,12 @@ class Condition:
 
 def concatenate(conditions: Sequence[Condition]) -> Condition:
     """Join batches of conditions that have the same parts."""
-    return Condition(*(None if parts[0] is None else torch.cat(parts) for parts in zip(*map(Condition._parts, conditions), strict=True)))
+    return Condition(
+        *(
+            None if parts[0] is None else torch.cat(parts)
+            for parts in zip(*map(Condition._parts, conditions), strict=True)
+        )
+    )
 
 
 def add(conditions: Sequence[Condition]) -> Condition | None:

@@ -1,0 +1,83 @@
+"""Denoisers: E[x_0 given x_t], whatever is inside."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from polydiff.core.condition import Condition
+from polydiff.core.prediction import Prediction
+from polydiff.core.schedule import Schedule
+from polydiff.errors import UsageError
+
+LOG_SNR_LIMIT = 20.0
+"""A network is told log-SNR, which is infinite at the ends of some schedules, within +-20."""
+
+
+class Denoiser(nn.Module, ABC):
+    """The estimate of x_0 from x_t on a schedule. Subclass it with anything: samplers and guidances ask for no more."""
+
+    schedule: Schedule
+
+    @abstractmethod
+    def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
+        """Give E[x_0 | x_t, cond].
+
+        Parameters
+        ----------
+        x_t
+            (B, *).
+        t
+            () or (B,), in [0, 1].
+        cond
+            `None` is unconditional.
+
+        Returns
+        -------
+        Tensor
+            As `x_t`.
+        """
+
+
+def per_sample(x: Tensor, like: Tensor) -> Tensor:
+    """Shape a () or (B,) tensor to broadcast against (B, *)."""
+    return x if x.ndim == 0 else x.view(-1, *(1,) * (like.ndim - 1))
+
+
+class NetworkDenoiser(Denoiser):
+    """A network, the schedule of its training and the meaning of its output.
+
+    Parameters
+    ----------
+    backbone
+        Called as `backbone(x, log_snr, cond)` with x_t at about unit variance and log-SNR (B,) within +-20.
+    schedule, prediction
+        As in training.
+
+    Raises
+    ------
+    UsageError
+        When the prediction says nothing of x_0 at the schedule's t = 1.
+    """
+
+    def __init__(self, backbone: nn.Module, schedule: Schedule, prediction: Prediction) -> None:
+        super().__init__()
+        if prediction.needs_data and float(schedule(1.0)[0]) == 0:
+            raise UsageError("prediction 'eps' cannot serve a schedule whose SNR is zero at t = 1; use 'v' or 'x0'")
+        self.backbone = backbone
+        self.schedule = schedule
+        self.prediction = prediction
+
+    def output(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
+        """Give the network's own output, as `x_t`."""
+        alpha, sigma = (per_sample(c, x_t) for c in self.schedule(t))
+        log_snr = self.schedule.log_snr(t).clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT).to(x_t)
+        x = x_t * self.prediction.input_scale(alpha, sigma).to(x_t.dtype)
+        output: Tensor = self.backbone(x, log_snr.expand(x_t.shape[0]), cond)
+        return output.to(x_t.dtype)
+
+    def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
+        """Give the x_0 that the network's output stands for."""
+        alpha, sigma = (per_sample(c, x_t).to(x_t.dtype) for c in self.schedule(t))
+        return self.prediction.to_x0(self.output(x_t, t, cond), x_t, alpha, sigma)
