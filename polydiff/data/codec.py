@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Codec(nn.Module, ABC):
-    """Encoder and decoder of one modality; parameters and buffers, where it has any, are saved with the model.
+    """Encoder and decoder of one modality; its parameters and buffers, if any, are saved with the model.
 
     The tensors should have about unit variance and zero mean, float32.
     """
@@ -27,10 +27,10 @@ class Codec(nn.Module, ABC):
 
     @abstractmethod
     def shape_for(self, size: str) -> tuple[int, ...]:
-        """Read a size as the user gives it ("96", "96x64", "2.5s", ...); raise `UsageError` when it makes no sense."""
+        """Read a size as the user gives it ("96", "96x64", "2.5s", ...); raise `UsageError` for nonsense."""
 
     def fit(self, contents: Iterable[Any]) -> None:
-        """Measure what the codec needs of the data, into buffers; called once, before training. Most need nothing."""
+        """Measure what the codec needs of the data, into buffers; called once, before training."""
 
     @abstractmethod
     def encode(self, content: Any) -> Tensor:

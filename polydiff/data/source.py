@@ -12,7 +12,8 @@ from polydiff.data.example import Example
 class Source(Protocol):
     """A finite, indexable collection of examples, built from a recipe's options.
 
-    `source[i]` is the same example each time, in any process; it raises `DataError` when the item cannot be read.
+    `source[i]` is the same example each time, in any process. When the item cannot be read, it raises a
+    `DataError` whose message begins with the item's name.
     """
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 API_VERSION = 1
 """A plugin module may declare `POLYDIFF_API = 1`; another number than this one is refused."""
@@ -20,16 +21,22 @@ class Spec:
         `"package.module:Name"`, imported when first used.
     summary
         One line for tables.
+    kind
+        What the name is a name of, as messages and tables call it.
     """
+
+    kind: ClassVar[str]
 
     name: str
     target: str
     summary: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class ScheduleSpec(Spec):
     """A `polydiff.core.schedule.Schedule`."""
+
+    __slots__ = ()
+    kind = "schedule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,43 +46,57 @@ class SamplerSpec(Spec):
     Attributes
     ----------
     order
-        Global order of convergence to the probability-flow map; for a stochastic sampler, of mean and variance.
+        Global order of convergence to the probability-flow map; of mean and variance where it is stochastic.
     stochastic
         Whether it draws noise along the way.
     """
+
+    kind = "sampler"
 
     order: int = 1
     stochastic: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class GuidanceSpec(Spec):
     """A denoiser made from denoisers."""
 
+    __slots__ = ()
+    kind = "guidance"
 
-@dataclass(frozen=True, slots=True)
+
 class ConditionerSpec(Spec):
     """A `polydiff.conditioning.conditioner.Conditioner`."""
 
+    __slots__ = ()
+    kind = "conditioner"
 
-@dataclass(frozen=True, slots=True)
+
 class TimesSpec(Spec):
     """A distribution of training times."""
 
+    __slots__ = ()
+    kind = "time distribution"
 
-@dataclass(frozen=True, slots=True)
+
 class WeightingSpec(Spec):
     """A weighting of the loss over noise levels."""
 
+    __slots__ = ()
+    kind = "weighting"
 
-@dataclass(frozen=True, slots=True)
+
 class CodecSpec(Spec):
     """A `polydiff.data.codec.Codec`; its name is unique within its modality."""
 
+    __slots__ = ()
+    kind = "codec"
 
-@dataclass(frozen=True, slots=True)
+
 class BackboneSpec(Spec):
     """A network; its name is unique among all plugins, so that one modality can use another's."""
+
+    __slots__ = ()
+    kind = "backbone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +109,31 @@ class SourceSpec(Spec):
         Filled in for the sources of a `ModalitySpec`; required from `polydiff_sources`.
     """
 
+    kind = "source"
+
     modality: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class AugmentationSpec(Spec):
     """A `polydiff.data.augmentation.Augmentation`; its name is unique within its modality."""
 
+    __slots__ = ()
+    kind = "augmentation"
 
-@dataclass(frozen=True, slots=True)
+
 class MetricSpec(Spec):
     """A function of generated and real features."""
+
+    __slots__ = ()
+    kind = "metric"
 
 
 @dataclass(frozen=True, slots=True)
 class FileKindSpec(Spec):
     """A kind of file that `generate` writes: `target` is a function `(content, metadata) -> bytes`.
 
-    `metadata` is a `Mapping[str, str]`, written into the file where its format has a place for it.
+    Its name is unique within its modality. `metadata` is a `Mapping[str, str]`, written into the file where
+    its format has a place for it.
 
     Attributes
     ----------
@@ -113,22 +141,30 @@ class FileKindSpec(Spec):
         With its dot: ".png".
     """
 
+    kind = "file kind"
+
     suffix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class PresetSpec(Spec):
     """A recipe shipped with a plugin; `target` is `"package:path/in/package.yaml"`."""
 
+    __slots__ = ()
+    kind = "preset"
 
-@dataclass(frozen=True, slots=True)
+
 class CommandSpec(Spec):
     """A further `polydiff` command; `target` is a click command."""
 
+    __slots__ = ()
+    kind = "command"
 
-@dataclass(frozen=True, slots=True)
+
 class CheckSpec(Spec):
-    """A check for `polydiff doctor`; `target` is a function `() -> Iterable[polydiff.plugins.checks.Finding]`."""
+    """A check for `polydiff doctor`; `target` is `() -> Iterable[polydiff.plugins.checks.Finding]`."""
+
+    __slots__ = ()
+    kind = "check"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +180,11 @@ class ModalitySpec:
     preview
         `"package.module:function"`, `(contents, captions) -> bytes`: a PNG that shows a batch of samples.
     trajectory
-        As `preview`, `(contents) -> {ending: bytes}`: the x0 estimates of one sample from noise to data, as files
-        whose names end so ("-strip.png", ".gif").
+        As `preview`, `(contents) -> {ending: bytes}`: the x0 estimates of one sample from noise to data, as
+        files whose names end so ("-strip.png", ".gif").
     """
+
+    kind: ClassVar[str] = "modality"
 
     name: str
     summary: str
@@ -159,3 +197,6 @@ class ModalitySpec:
     augmentations: tuple[AugmentationSpec, ...] = ()
     presets: tuple[PresetSpec, ...] = ()
     metrics: tuple[MetricSpec, ...] = ()
+
+
+AnySpec = Spec | ModalitySpec

@@ -1,0 +1,72 @@
+"""What the sampling loop costs beyond its network evaluations, at three model sizes.
+
+    python benchmarks/overhead.py
+
+The same denoiser is evaluated at the same times bare and by `dpm++2m`, in turns, so that a drift of the machine's speed
+falls on both; the median of the ratios is what counts.
+"""
+
+import argparse
+import statistics
+import time
+
+import torch
+
+import polydiff
+from polydiff.core.condition import ConditionDims
+from polydiff.core.denoiser import NetworkDenoiser
+from polydiff.core.noise import Seeds
+from polydiff.core.prediction import prediction
+from polydiff.plugins.host import host
+from polydiff.plugins.specs import BackboneSpec
+from polydiff.sampling.grid import time_grid
+from polydiff.sampling.sampler import prior
+
+SIZES = {"small": (16, (1, 8, 8)), "medium": (32, (3, 16, 16)), "large": (64, (3, 32, 32))}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=20)
+    arguments = parser.parse_args()
+    print(f"{'model':8} {'parameters':>11} {'bare':>10} {'sampled':>10} {'overhead':>9}")
+    for name, (channels, shape) in SIZES.items():
+        measure(name, channels, shape, arguments)
+
+
+def measure(name: str, channels: int, shape: tuple[int, ...], arguments: argparse.Namespace) -> None:
+    unet = host().load(host().find(BackboneSpec, "unet2d"))
+    backbone = unet(data_channels=shape[0], condition=ConditionDims(), channels=channels).eval()
+    schedule = polydiff.schedule("cosine")
+    denoiser = NetworkDenoiser(backbone, schedule, prediction("v"))
+    sampler = polydiff.sampler("dpm++2m")
+    x_1 = prior(schedule, Seeds(0, range(arguments.batch)), shape)
+    times = time_grid("half-log-snr", schedule, arguments.steps)
+
+    def bare() -> None:
+        with torch.no_grad():
+            for t in times[:-1]:
+                denoiser(x_1, t)
+
+    def sampled() -> None:
+        sampler.sample(denoiser, x_1, times=times)
+
+    bare()
+    sampled()
+    pairs = [(seconds(bare), seconds(sampled)) for _ in range(arguments.repeats)]
+    ratio = statistics.median(b / a for a, b in pairs)
+    size = sum(p.numel() for p in backbone.parameters())
+    a, b = (1000 * statistics.median(column) for column in zip(*pairs, strict=True))
+    print(f"{name:8} {size:11,} {a:7.1f} ms {b:7.1f} ms {100 * (ratio - 1):+8.2f}%")
+
+
+def seconds(run) -> float:  # noqa: ANN001
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""What classifier-free guidance does, seen where everything is known exactly.
+
+Three bumps in the plane are the classes. A scale above 1 does not only pick the class that is asked for: it pushes its
+samples away from the others and together. Guidance that is limited to the middle of the way pushes them less far.
+"""
+
+import torch
+
+import polydiff
+
+means = torch.tensor([[0.0, 1.0], [-0.9, -0.5], [0.9, -0.5]])
+denoiser = polydiff.oracle.Mixture(means, torch.full((3,), 0.5), torch.ones(3), polydiff.schedule("cosine"))
+first_class = polydiff.Condition(vector=torch.tensor([1.0, 0.0, 0.0]).expand(2000, 3))
+
+x_1 = polydiff.Seeds(seed=0, indices=range(2000)).normal((2,), stream=0)
+for scale, interval in ((1.0, (0.0, 1.0)), (2.0, (0.0, 1.0)), (4.0, (0.0, 1.0)), (4.0, (0.3, 0.7))):
+    guided = polydiff.guidance("cfg", denoiser, scale=scale, interval=interval)
+    x_0 = polydiff.sampler("dpm++2m").sample(guided, x_1, steps=40, cond=first_class)
+    (mean_x, mean_y), spread = x_0.mean(0).tolist(), float(x_0.std(0).mean())
+    print(f"scale {scale:g} at times {interval}: mean ({mean_x:+.2f}, {mean_y:+.2f}), standard deviation {spread:.2f}")

@@ -1,0 +1,51 @@
+"""What this package registers with polydiff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import polydiff
+from polydiff.plugins.specs import (
+    AugmentationSpec,
+    BackboneSpec,
+    CodecSpec,
+    FileKindSpec,
+    ModalitySpec,
+    PresetSpec,
+    SourceSpec,
+)
+
+POLYDIFF_API = 1
+
+
+@polydiff.hookimpl
+def polydiff_modalities() -> Iterable[ModalitySpec]:
+    """Give the modality `image`."""
+    yield ModalitySpec(
+        name="image",
+        summary="pictures: PNG, JPEG, WebP, TIFF and GIF",
+        codecs=(CodecSpec("pixels", "polydiff_image.pixels:Pixels", "pixels as they are, in [-1, 1]"),),
+        backbones=(BackboneSpec("unet2d", "polydiff_image.unet2d:UNet2D", "U-Net with attention"),),
+        sources=(
+            SourceSpec("digits", "polydiff_image.digits:Digits", "1,797 real handwritten digits, 8x8"),
+            SourceSpec("folder", "polydiff_image.folder:Folder", "a tree of picture files"),
+            SourceSpec("glyphs", "polydiff_image.glyphs:Glyphs", "the characters of fonts, with their names"),
+        ),
+        files=(
+            FileKindSpec("png", "polydiff_image.writers:png", "lossless", suffix=".png"),
+            FileKindSpec("jpeg", "polydiff_image.writers:jpeg", "small, lossy", suffix=".jpg"),
+            FileKindSpec("webp", "polydiff_image.writers:webp", "smaller, lossy", suffix=".webp"),
+        ),
+        preview="polydiff_image.sheet:contact_sheet",
+        trajectory="polydiff_image.sheet:trajectory",
+        augmentations=(
+            AugmentationSpec("flip", "polydiff_image.augmentations:Flip", "left and right, half of the time"),
+            AugmentationSpec("crop", "polydiff_image.augmentations:Crop", "a random part"),
+            AugmentationSpec("jitter", "polydiff_image.augmentations:Jitter", "brightness, contrast, colour"),
+        ),
+        presets=(
+            PresetSpec("digits", "polydiff_image:presets/digits.yaml", "8x8 digits by label, on a CPU"),
+            PresetSpec("glyphs", "polydiff_image:presets/glyphs.yaml", "letters and signs by category"),
+            PresetSpec("folder-64", "polydiff_image:presets/folder-64.yaml", "your own pictures at 64x64"),
+        ),
+    )

@@ -1,0 +1,145 @@
+"""`polydiff generate`: samples of a trained model, as files."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from polydiff.cli import console
+from polydiff.cli.progress import PLAIN_INTERVAL
+from polydiff.errors import UsageError
+
+
+@click.command()
+@click.argument("model")
+@click.option("-n", "--count", type=click.IntRange(1), default=16, show_default=True, help="Samples to make, in all.")
+@click.option(
+    "--label",
+    multiple=True,
+    metavar="LABELS",
+    help="Class of the samples. Several (3,5 or --label 3 --label 5) are taken in turn; all is every class in turn.",
+)
+@click.option(
+    "--condition",
+    "conditions",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other condition of the model; the values of several are taken in turn.",
+)
+@click.option("--guidance", type=float, metavar="SCALE", help="Scale of classifier-free guidance; 1 is none.")
+@click.option("--sampler", metavar="NAME", help="Instead of the recipe's.")
+@click.option("--steps", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--grid", metavar="NAME", help="Time grid, instead of the recipe's.")
+@click.option("--seed", type=click.IntRange(0, (1 << 64) - 1), default=0, show_default=True, help="Of the set.")
+@click.option(
+    "--first",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Number of the first sample: extends a set, or makes a part of it again.",
+)
+@click.option("--size", help="As the modality writes sizes (96x64, ...); that of the training data by default.")
+@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Samples computed at a time.")
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Files the same to the byte for any --batch, --first, -n and --devices: always 16 at a time on one thread.",
+)
+@click.option("--trajectory", is_flag=True, help="Also write how each sample came about.")
+@click.option("--format", "file_kind", metavar="KIND", help="File kind; the modality's first by default.")
+@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="GPUs, or processes on a CPU.")
+@click.option("--accelerator", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--out", required=True, metavar="FOLDER", help="New, or of earlier samples that these extend.")
+@click.option("--overwrite", is_flag=True, help="Replace samples that an earlier generation wrote.")
+@click.option("--json", "as_json", is_flag=True, help="Write what has been made as JSON.")
+def generate(
+    model: str,
+    label: tuple[str, ...],
+    conditions: tuple[str, ...],
+    out: str,
+    devices: int,
+    accelerator: str,
+    overwrite: bool,
+    as_json: bool,
+    **request: Any,
+) -> None:
+    """Generate samples of MODEL, a model folder or a run folder.
+
+    Sample i of a seed is the same whatever else is made with it. The folder gets a file for each sample,
+    samples.jsonl with how each was made, and sheet.png with the first hundred at a glance.
+    """
+    wishes = _wishes(label, conditions)
+    from polydiff.generation.generate import generate as run  # noqa: PLC0415 (it imports torch)
+    from polydiff.generation.output import SHEET  # noqa: PLC0415
+    from polydiff.generation.request import Request  # noqa: PLC0415
+
+    with _progress(request["count"]) as advance:
+        records = run(
+            model,
+            Request(conditions=wishes, **request),
+            out,
+            devices=devices,
+            accelerator=accelerator,
+            overwrite=overwrite,
+            on_batch=advance,
+        )
+    if as_json:
+        console.as_json({"out": out, "sheet": SHEET, "samples": records})
+    else:
+        samples = "1 sample" if len(records) == 1 else f"{len(records)} samples"
+        click.echo(f"{samples} in {out}; {SHEET} there shows them at a glance")
+
+
+def _wishes(label: tuple[str, ...], conditions: tuple[str, ...]) -> dict[str, list[str]]:
+    wishes: dict[str, list[str]] = {"label": list(label)} if label else {}
+    for condition in conditions:
+        name, equals, value = condition.partition("=")
+        if not (name and equals):
+            raise UsageError(f"--condition takes NAME=VALUE, not '{condition}'")
+        wishes.setdefault(name, []).append(value)
+    return wishes
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """Show how many of `total` samples are done: a bar on a terminal, lines now and then in a pipe."""
+    if not sys.stderr.isatty():
+        yield _Lines(total).advance
+        return
+    from rich.console import Console  # noqa: PLC0415 (slow to import)
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total, rate="")
+        start = time.monotonic()
+
+        def advance(samples: int) -> None:
+            done = bar.tasks[task].completed + samples
+            bar.update(task, advance=samples, rate=f"{done / (time.monotonic() - start):.1f} samples/s")
+
+        yield advance
+
+
+class _Lines:
+    """Progress as plain lines on stderr: at most one every few seconds, and one at the end."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done = 0
+        self.start = self.last = time.monotonic()
+
+    def advance(self, samples: int) -> None:
+        self.done += samples
+        now = time.monotonic()
+        if self.done < self.total and now - self.last < PLAIN_INTERVAL:
+            return
+        self.last = now
+        rate = self.done / (now - self.start)
+        left = round((self.total - self.done) / rate)
+        click.echo(f"{self.done}/{self.total} samples, {rate:.1f}/s, {left} s left", err=True)

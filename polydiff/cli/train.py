@@ -1,0 +1,172 @@
+"""`polydiff train`: a model from a recipe and data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from polydiff.cli.errors import INTERRUPTED
+from polydiff.errors import UsageError
+from polydiff.plugins.host import host
+
+if TYPE_CHECKING:
+    from polydiff.recipe.schema import Recipe
+    from polydiff.training.assemble import Parts
+    from polydiff.training.processes import Processes
+    from polydiff.training.record import Run
+    from polydiff.training.train import Outcome
+
+RUNS = Path("runs")
+"""Where runs go when nothing else is said."""
+
+LISTED = 10
+"""Unreadable items that are named before training."""
+
+
+@click.command()
+@click.argument("recipe")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Of the run; runs/NAME by default.")
+@click.option("--resume", is_flag=True, help="Go on with the run folder RECIPE, exactly where it stopped.")
+@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="GPUs, or processes on a CPU.")
+@click.option("--accelerator", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
+@click.option("--strategy", type=click.Choice(["auto", "ddp"]), default="auto", show_default=True)
+@click.option("--precision", type=click.Choice(["32-true", "bf16-mixed", "16-mixed"]), help="Instead of the recipe's.")
+@click.option("--dry-run", is_flag=True, help="Build everything and make a few steps, but write nothing.")
+@click.option("--print-recipe", is_flag=True, help="Write the recipe with everything resolved, and stop.")
+def train(
+    recipe: str,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    resume: bool,
+    devices: int,
+    accelerator: str,
+    strategy: str,
+    precision: str | None,
+    dry_run: bool,
+    print_recipe: bool,
+) -> int:
+    """Train a model as RECIPE says: a preset (see `polydiff presets`), a YAML file or, with --resume, a run folder.
+
+    KEY=VALUE changes the recipe: train.steps=5000 backbone.channels=64
+    """
+    from polydiff.training.assemble import assemble  # noqa: PLC0415 (it imports torch)
+    from polydiff.training.processes import launch  # noqa: PLC0415
+
+    changes = [*overrides, f"train.precision={precision}"] if precision else overrides
+    parts = assemble(_resumed(recipe, out, changes) if resume else _new(recipe, changes))
+    if print_recipe:
+        _print(parts.recipe)
+        return 0
+    _name_unreadable(parts)
+    devices = 1 if dry_run else devices
+    processes = launch(
+        accelerator=accelerator, devices=devices, strategy=strategy, precision=parts.recipe.train.precision
+    )
+    if dry_run:
+        _rehearse(parts, processes)
+        return 0
+    folder = Path(recipe) if resume else None
+    return _train(parts, processes, resume=folder, out=out, name=Path(recipe).stem)
+
+
+def _new(recipe: str, overrides: Sequence[str]) -> Recipe:
+    """Find a preset or a file; a file goes before a preset of its very name."""
+    from polydiff.recipe.load import load_recipe  # noqa: PLC0415
+
+    path = Path(recipe)
+    if (path / "recipe.yaml").exists():
+        raise UsageError(f"{path} is a run; to go on with it: polydiff train {path} --resume")
+    is_file = path.is_file() or path.suffix in {".yaml", ".yml"}
+    return load_recipe(path if is_file else host().preset(recipe), overrides)
+
+
+def _resumed(recipe: str, out: Path | None, overrides: Sequence[str]) -> Recipe:
+    from polydiff.training.resume import resumed_recipe  # noqa: PLC0415
+
+    if out is not None:
+        raise UsageError("--resume goes on in the run's own folder; leave --out away")
+    return resumed_recipe(Path(recipe), overrides)
+
+
+def _print(recipe: Recipe) -> None:
+    from polydiff.recipe.dump import dump  # noqa: PLC0415
+
+    click.echo(dump(recipe), nl=False)
+
+
+def _name_unreadable(parts: Parts) -> None:
+    lines = parts.examples.source.unreadable
+    for line in lines[:LISTED]:
+        click.echo(f"left out: {line}", err=True)
+    if len(lines) > LISTED:
+        click.echo(f"left out: {len(lines) - LISTED} more", err=True)
+
+
+def _rehearse(parts: Parts, processes: Processes) -> None:
+    from polydiff.training.rehearsal import rehearse  # noqa: PLC0415
+
+    found, config = rehearse(parts, processes), parts.recipe.train
+    minutes = found.seconds_per_step * config.steps / 60
+    held = 0 if parts.held_out is None else len(parts.held_out)
+    click.echo(
+        f"examples    {len(parts.examples)} to train on, {held} held out, {'x'.join(map(str, found.shape))} each"
+    )
+    click.echo(f"parameters  {found.parameters:,}")
+    click.echo(f"first loss  {found.loss:.4f}")
+    click.echo(f"time        {found.seconds_per_step:.3f} s a step: {minutes:.1f} min for {config.steps} steps")
+
+
+def _train(parts: Parts, processes: Processes, *, resume: Path | None, out: Path | None, name: str) -> int:
+    from polydiff.cli.progress import watching  # noqa: PLC0415
+    from polydiff.training.processes import FailedTogetherError  # noqa: PLC0415
+    from polydiff.training.record import Run  # noqa: PLC0415
+    from polydiff.training.train import train as run_training  # noqa: PLC0415
+
+    try:
+        run = Run(resume or processes.on_first(lambda: _new_folder(out, name)), parts.recipe)
+        with watching(host(), run, shown=processes.first):
+            outcome = run_training(parts, run, processes, host=host(), resume=resume is not None)
+    except FailedTogetherError:
+        return 0  # the first process tells
+    if not processes.first:
+        return 0
+    _conclude(run, outcome)
+    return INTERRUPTED if outcome.reason == "interrupted" else 0
+
+
+def _new_folder(out: Path | None, name: str) -> Path:
+    """Choose the run's folder; `open_folder` makes it."""
+    if out is None:
+        return next(folder for i in count(1) if not (folder := RUNS / (name if i == 1 else f"{name}-{i}")).exists())
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        hint = f"polydiff train {out} --resume goes on with it" if (out / "recipe.yaml").exists() else "it is no run"
+        raise UsageError(f"{out} exists; {hint}. Choose another --out for a new run")
+    return out
+
+
+def _conclude(run: Run, outcome: Outcome) -> None:
+    """Say how it ended, where the model is and what to do with it."""
+    progress = outcome.progress
+    minutes, seconds = divmod(round(progress.seconds), 60)
+    made = f"{progress.step} steps in {minutes} min {seconds} s"
+    if outcome.reason == "interrupted":
+        click.echo(f"stopped after {made}; to go on: polydiff train {run.folder} --resume")
+        return
+    why = {"finished": "done", "time": "out of time", "patience": "no better any more"}[outcome.reason]
+    click.echo(f"{why} after {made}{_figures(outcome)}")
+    labels = " --label all" if "label" in run.recipe.conditions else ""
+    click.echo(f"model: {run.model}")
+    click.echo(f"try:   polydiff generate {run.folder} -n 16{labels} --out {run.folder / 'samples'}")
+
+
+def _figures(outcome: Outcome) -> str:
+    progress = outcome.progress
+    if not progress.figures:
+        return ""
+    best = f"; best at step {progress.best_step}" if outcome.reason == "patience" else ""
+    return f": validation loss {progress.figures['loss']:.4f} ± {progress.figures['ci']:.4f}{best}"

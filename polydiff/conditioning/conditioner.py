@@ -1,0 +1,105 @@
+"""From what is known of an example to what a network is conditioned on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from torch import nn
+
+from polydiff.core.condition import Condition, ConditionDims
+from polydiff.errors import DataError
+
+
+class Facts(Protocol):
+    """What is known of one example."""
+
+    def get(self, key: str) -> Any:
+        """Give the fact of that name, `None` when it is not known."""
+
+
+class FactSource(Protocol):
+    """Examples, as a conditioner sees them."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The labels that occur, in the order of their indices."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Facts: ...
+
+
+class Conditioner(nn.Module, ABC):
+    """Makes a `Condition` of one fact of each example: its label, its caption, a number, ...
+
+    Subclasses take their options as keywords with defaults and precise type hints: recipes are checked against them.
+
+    Attributes
+    ----------
+    dims
+        The widths of the parts that it gives.
+    """
+
+    dims: ConditionDims
+
+    @classmethod
+    def options_from(cls, source: FactSource, name: str, options: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003
+        """Complete the options with what the training data tell, before the first `Conditioner` is made.
+
+        Parameters
+        ----------
+        source
+            The training data.
+        name
+            Of the fact.
+        options
+            What the recipe says, as plain data.
+
+        Raises
+        ------
+        DataError
+            When the data are not what the options say.
+        """
+        return dict(options)
+
+    @abstractmethod
+    def prepare(self, value: Any) -> Any:
+        """Make a raw value, of plain numbers and lists, of an example's fact; `None` of `None`.
+
+        Raises
+        ------
+        DataError
+            When the fact is none that can be used.
+        """
+
+    @abstractmethod
+    def parse(self, text: str) -> Any:
+        """Read a raw value as a user writes it.
+
+        Raises
+        ------
+        UsageError
+            When it is none; the message gives the nearest.
+        """
+
+    @abstractmethod
+    def forward(self, values: Sequence[Any]) -> Condition:
+        """Make the condition of B raw values; of `None` exactly the unconditional one, zeros."""
+
+
+def known_facts(source: FactSource, name: str, at_most: int | None = None) -> Iterator[Any]:
+    """Give a fact of every example, or of some thousands spread evenly over the source, where it is known.
+
+    Unreadable examples are left out here: the data loader reports them.
+    """
+    total = len(source)
+    count = total if at_most is None else min(at_most, total)
+    for i in range(count):
+        try:
+            value = source[i * total // count].get(name)
+        except DataError:
+            continue
+        if value is not None:
+            yield value

@@ -1,0 +1,173 @@
+"""From a source to the tensors of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from polydiff.data.augmentation import Augmentation
+from polydiff.data.codec import Codec
+from polydiff.data.order import locate, permutation
+from polydiff.data.source import Source
+from polydiff.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One example as the network sees it.
+
+    Attributes
+    ----------
+    x
+        (C, *), encoded.
+    conditions
+        A raw value for each conditioner; `None` where the fact is not known.
+    position
+        Where in the run it stands.
+    unreadable
+        One line for each item that was passed over to get this one.
+    """
+
+    x: Tensor
+    conditions: dict[str, Any]
+    position: int
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Items side by side.
+
+    Attributes
+    ----------
+    x
+        (B, C, *), encoded.
+    conditions
+        B raw values for each conditioner.
+    positions
+        (B,) int64.
+    unreadable
+        One line for each item that was passed over.
+    """
+
+    x: Tensor
+    conditions: dict[str, list[Any]]
+    positions: Tensor
+    unreadable: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """Move `x`; positions and raw conditions stay on the CPU, where they are read."""
+        return replace(self, x=self.x.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """Make `x` fit for asynchronous copies; a `DataLoader` calls this."""
+        return replace(self, x=self.x.pin_memory())
+
+
+class ExampleSet(Dataset[Item]):
+    """Items of a source, addressed by their position in a run.
+
+    Position p belongs to epoch p // len(self); each epoch visits every item once, in an order of its own.
+    An item depends on (seed, position) alone: not on what was read before, nor on the process that reads it.
+
+    Parameters
+    ----------
+    indices
+        Which items of the source take part.
+    augment
+        Changes made to each content before it is encoded, in turn.
+    prepare
+        For each condition, what makes a raw value of the example's fact of that name.
+    on_error
+        "stop" raises the `DataError` of an item that cannot be read; "skip" puts the item that is next in the
+        epoch's order in its place.
+    shuffle
+        False visits the items in the order of `indices`: for validation.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        indices: Sequence[int] | np.ndarray[Any, np.dtype[np.int64]],
+        codec: Codec,
+        *,
+        augment: Sequence[Augmentation] = (),
+        prepare: Mapping[str, Callable[[Any], Any]] | None = None,
+        seed: int = 0,
+        on_error: Literal["skip", "stop"] = "skip",
+        shuffle: bool = True,
+    ) -> None:
+        if not len(indices):
+            raise DataError("there is no item in this set of examples")
+        if on_error == "stop" and source.unreadable:
+            raise DataError(source.unreadable[0])
+        self.source = source
+        self.indices = np.asarray(indices, dtype=np.int64)
+        self.codec = codec
+        self.augment = tuple(augment)
+        self.prepare = dict(prepare or {})
+        self.seed = seed
+        self.on_error = on_error
+        self.shuffle = shuffle
+
+    def __len__(self) -> int:
+        """Count the items of an epoch."""
+        return len(self.indices)
+
+    def __getitem__(self, position: int) -> Item:
+        """Give the item at a position of the run: any non-negative integer.
+
+        Raises
+        ------
+        DataError
+            When it cannot be read and `on_error` is "stop", or when no item can.
+        """
+        epoch, place = locate(position, len(self))
+        unreadable: list[str] = []
+        for step in range(len(self)):
+            try:
+                x, conditions = self._read(epoch, self._index(epoch, (place + step) % len(self)))
+            except DataError as error:
+                if self.on_error == "stop":
+                    raise
+                unreadable.append(str(error))
+            else:
+                return Item(x, conditions, position, tuple(unreadable))
+        raise DataError(f"none of the {len(self)} items can be read; the last: {unreadable[-1]}")
+
+    def _index(self, epoch: int, place: int) -> int:
+        order = permutation(len(self), self.seed, epoch) if self.shuffle else range(len(self))
+        return int(self.indices[order[place]])
+
+    def _read(self, epoch: int, index: int) -> tuple[Tensor, dict[str, Any]]:
+        example = self.source[index]
+        try:
+            content = example.content
+            if self.augment:
+                rng = np.random.default_rng((self.seed, epoch, index))
+                for change in self.augment:
+                    content = change(content, rng)
+            x = self.codec.encode(content)
+            conditions = {key: prepare(example.get(key)) for key, prepare in self.prepare.items()}
+        except DataError as error:
+            raise DataError(f"{example.name}: {error}") from error
+        return x, conditions
+
+
+def collate(items: Sequence[Item]) -> Batch:
+    """Put items of one shape side by side."""
+    return Batch(
+        x=torch.stack([item.x for item in items]),
+        conditions={key: [item.conditions[key] for item in items] for key in items[0].conditions},
+        positions=torch.tensor([item.position for item in items], dtype=torch.int64),
+        unreadable=tuple(dict.fromkeys(line for item in items for line in item.unreadable)),
+    )

@@ -1,0 +1,69 @@
+"""Reading batches, in this process or ahead of time in others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset
+
+from polydiff.data.examples import Batch, ExampleSet, collate
+from polydiff.errors import PolydiffError
+
+
+def batches(
+    examples: ExampleSet, positions: Iterable[Sequence[int]], *, workers: int = 0, pin_memory: bool = False
+) -> Iterator[Batch]:
+    """Read the batches that stand at the given positions, in that order, whatever the number of workers.
+
+    Parameters
+    ----------
+    positions
+        The positions of each batch; may be endless.
+    workers
+        Processes that read ahead; 0 reads in this one.
+    pin_memory
+        For copies to a GPU that overlap with its work.
+
+    Yields
+    ------
+    Batch
+        Its `unreadable` names each item that was passed over only the first time it is met.
+
+    Raises
+    ------
+    PolydiffError
+        As the set of examples does, with the same message whichever process met it.
+    """
+    loader = DataLoader(
+        _Reader(examples),
+        batch_sampler=positions,  # type: ignore[arg-type]  # any iterable of index sequences serves
+        num_workers=workers,
+        collate_fn=_as_read,
+        pin_memory=pin_memory,
+    )
+    reported: set[str] = set()
+    for batch in loader:
+        if isinstance(batch, PolydiffError):
+            raise batch
+        new = tuple(line for line in batch.unreadable if line not in reported)
+        reported.update(new)
+        yield replace(batch, unreadable=new)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader(Dataset[Batch | PolydiffError]):
+    """Reads whole batches, and gives an error as a value: raised in a worker, it would come with its traceback."""
+
+    examples: ExampleSet
+
+    def __getitems__(self, positions: Sequence[int]) -> Batch | PolydiffError:
+        try:
+            return collate([self.examples[position] for position in positions])
+        except PolydiffError as error:
+            return error
+
+
+def _as_read(batch: Any) -> Any:
+    return batch

@@ -1,0 +1,117 @@
+"""Facts about files, from a table that lies beside them: `metadata.jsonl` or `metadata.csv`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from polydiff.errors import DataError
+
+TABLES = ("metadata.csv", "metadata.jsonl")
+
+_TEXTS = {"file_name", "label", "caption"}
+_NUMBER = re.compile(r"[+-]?((0|[1-9]\d{0,17})(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one line of a table says of one file.
+
+    Attributes
+    ----------
+    file
+        Relative to the table's folder; never leads out of it.
+    where
+        "photos/metadata.csv:3", for messages.
+    """
+
+    file: PurePosixPath
+    where: str
+    label: str | None = None
+    caption: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_table(path: Path) -> Iterator[Facts]:
+    """Read a table line by line.
+
+    Columns are `file_name`, `label`, `caption`; every other one becomes an attribute, where the numbers of
+    a CSV are parsed. An empty cell and a JSON null mean that the fact is not known.
+
+    Raises
+    ------
+    DataError
+        With file and line: a malformed line, no `file_name`, a `file_name` that leads out of the folder, a
+        label or caption that is no text.
+    """
+    lines = _jsonl(path) if path.suffix == ".jsonl" else _csv(path)
+    try:
+        for number, row in lines:
+            yield _facts(row, f"{path}:{number}")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not UTF-8 text ({error.reason})") from error
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+
+
+def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise DataError(f"{path}:{number}: not JSON: {error.msg} at column {error.colno}") from error
+            if not isinstance(row, dict):
+                raise DataError(f"{path}:{number}: expected a JSON object, {{...}}")
+            yield number, {key: value for key, value in row.items() if value is not None}
+
+
+def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, strict=True)
+        try:
+            header = next(rows, [])
+            if len(set(header)) < len(header):
+                raise DataError(f"{path}:1: two columns have one name")
+            if "file_name" not in header:
+                raise DataError(f"{path}:1: there is no column 'file_name'")
+            for cells in rows:
+                if not cells:
+                    continue
+                if len(cells) != len(header):
+                    raise DataError(f"{path}:{rows.line_num}: {len(cells)} cells under {len(header)} columns")
+                row = {key: cell for key, cell in zip(header, cells, strict=True) if cell}
+                typed = {key: cell if key in _TEXTS else _number(cell) for key, cell in row.items()}
+                yield rows.line_num, typed
+        except csv.Error as error:
+            raise DataError(f"{path}:{rows.line_num}: not CSV: {error}") from error
+
+
+def _facts(row: dict[str, Any], where: str) -> Facts:
+    name = row.pop("file_name", None)
+    if not isinstance(name, str) or not name:
+        raise DataError(f"{where}: there is no file_name")
+    file = PurePosixPath(name)
+    if file.is_absolute() or ".." in file.parts:
+        raise DataError(f"{where}: file_name '{name}' leads out of the folder")
+    label, caption = row.pop("label", None), row.pop("caption", None)
+    if isinstance(label, int) and not isinstance(label, bool):
+        label = str(label)
+    for key, value in (("label", label), ("caption", caption)):
+        if value is not None and not isinstance(value, str):
+            raise DataError(f"{where}: the {key} is no text: {json.dumps(value)}")
+    return Facts(file, where, label, caption, row)
+
+
+def _number(cell: str) -> int | float | str:
+    """Parse a number; what may be an identifier ("007", twenty digits) stays a text."""
+    if not _NUMBER.fullmatch(cell):
+        return cell
+    return float(cell) if set(cell) & set(".eE") else int(cell)

@@ -1,0 +1,73 @@
+"""The model card: what a model folder says of itself to a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from polydiff.recipe.component import Component
+from polydiff.recipe.dump import dump
+from polydiff.recipe.schema import ModelConfig, Recipe
+
+
+def card(config: ModelConfig, figures: Mapping[str, float]) -> str:
+    """Write the README.md of a model folder.
+
+    Parameters
+    ----------
+    config
+        The model's; a whole `Recipe` where the model comes from training, which is then told.
+    figures
+        What validation measured, by name; may be empty.
+    """
+    parts = [
+        f"# {config.modality.capitalize()} diffusion model",
+        f"Made with polydiff; to use it takes polydiff and the plugin of the modality `{config.modality}`. Its weights "
+        "are in `weights.safetensors`; nothing here is a pickle.",
+        _training(config) if isinstance(config, Recipe) else "",
+        _conditions(config),
+        _usage(config),
+        _figures(figures),
+        f"## Recipe\n\n```yaml\n{dump(config).rstrip()}\n```",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _training(recipe: Recipe) -> str:
+    data, train = recipe.data, recipe.train
+    judged = (
+        f"{data.holdout:.0%} of it held out" if data.validation is None else f"{_component(data.validation)} held out"
+    )
+    return (
+        f"## Trained on\n\nThe source {_component(data.source)}, with {judged}, for at most {train.steps:,} steps of "
+        f"{train.batch} examples, seed {train.seed}. The weights are their moving average (decay {train.ema.decay:g})."
+    )
+
+
+def _component(component: Component) -> str:
+    options = ", ".join(f"{key} {value}" for key, value in component.options.items())
+    return f"`{component.name}`" + (f" ({options})" if options else "")
+
+
+def _conditions(config: ModelConfig) -> str:
+    if not config.conditions:
+        return "## Conditions\n\nNone: the model is unconditional."
+    lines = [f"- `{name}`: {_component(condition)}" for name, condition in config.conditions.items()]
+    return "\n".join(["## Conditions\n", *lines])
+
+
+def _usage(config: ModelConfig) -> str:
+    labelled = "label" in config.conditions
+    option, argument = (" --label all", ', label="all"') if labelled else ("", "")
+    command = f"polydiff generate . -n 16{option} --seed 0 --out out/"
+    code = f'import polydiff\n\nmodel = polydiff.load(".")\ncontents = model.generate(16{argument}, seed=0)'
+    return (
+        f"## Use\n\nFrom the command line, in this folder:\n\n```\n{command}\n```\n\n"
+        f"In Python:\n\n```python\n{code}\n```"
+    )
+
+
+def _figures(figures: Mapping[str, float]) -> str:
+    if not figures:
+        return ""
+    rows = [f"| {name} | {value:.4g} |" for name, value in figures.items()]
+    return "\n".join(["## Validation\n", "| figure | value |", "|---|---|", *rows])

@@ -1,0 +1,91 @@
+"""The conditions of a model: how wide they are together, and what a user's `label="0,1,2"` means for each sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from polydiff.conditioning.conditioner import Conditioner
+from polydiff.core.condition import ConditionDims
+from polydiff.errors import UsageError, unknown
+from polydiff.recipe.schema import ModelConfig
+
+Wish = str | float | Sequence[str | float]
+"""One value for all samples, or several that the samples take in turn; numbers count as their text."""
+
+
+def total_dims(config: ModelConfig, conditioners: Mapping[str, Conditioner]) -> ConditionDims:
+    """Give the widths of all conditions together: vectors add up and tokens stand in line, so they share a width.
+
+    Raises
+    ------
+    RecipeError
+        When two conditions' vectors, or tokens, differ in width.
+    """
+    vector = tokens = channels = 0
+    for name, conditioner in conditioners.items():
+        dims = conditioner.dims
+        for what, width, common in (("vector", dims.vector, vector), ("tokens", dims.tokens, tokens)):
+            if width and common and width != common:
+                message = f"its {what} width is {width}, that of the conditions before it {common}; they must be equal"
+                raise config.conditions[name].error(message)
+        vector, tokens, channels = vector or dims.vector, tokens or dims.tokens, channels + dims.channels
+    return ConditionDims(vector, tokens, channels)
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """What one condition is, for a set of samples of any size.
+
+    Attributes
+    ----------
+    texts, values
+        As the user says it and as the conditioner takes it; sample i has the (i mod n)-th of the n.
+    """
+
+    texts: Sequence[str]
+    values: Sequence[Any]
+
+    def text(self, index: int) -> str:
+        """Say what sample `index` is conditioned on."""
+        return self.texts[index % len(self.texts)]
+
+    def value(self, index: int) -> Any:
+        """Give the conditioner's value of sample `index`."""
+        return self.values[index % len(self.values)]
+
+
+def assign(conditioners: Mapping[str, Conditioner], wishes: Mapping[str, Wish]) -> dict[str, Assigned]:
+    """Read what the user asks for of each condition.
+
+    A condition with classes takes a list ("0,1,2") or "all", every class in turn; a class of that very name goes
+    before.
+
+    Raises
+    ------
+    UsageError
+        When the model has no such condition, or the condition no such value.
+    """
+    assigned = {}
+    for name, wish in wishes.items():
+        if not conditioners:
+            raise UsageError(f"the model has no condition '{name}': it was trained without any")
+        if name not in conditioners:
+            raise UsageError(unknown("condition", name, conditioners))
+        texts = [text for part in _parts(wish) for text in _expand(conditioners[name], part)]
+        if not texts:
+            raise UsageError(f"condition '{name}' is given no value")
+        assigned[name] = Assigned(texts, [conditioners[name].parse(text) for text in texts])
+    return assigned
+
+
+def _parts(wish: Wish) -> list[str]:
+    return [str(wish)] if isinstance(wish, str | int | float) else [str(part) for part in wish]
+
+
+def _expand(conditioner: Conditioner, text: str) -> Sequence[str]:
+    classes: Sequence[str] | None = getattr(conditioner, "classes", None)
+    if classes is None or text in classes:
+        return [text]
+    return classes if text == "all" else [part.strip() for part in text.split(",")]

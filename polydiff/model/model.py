@@ -1,0 +1,296 @@
+"""The model: a codec, a denoiser and conditioners, made from registered names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from polydiff.conditioning.conditioner import Conditioner
+from polydiff.core.condition import Condition, add
+from polydiff.core.denoiser import Denoiser, NetworkDenoiser
+from polydiff.core.noise import Seeds
+from polydiff.data.codec import Codec
+from polydiff.errors import ModelError, RecipeError, UsageError
+from polydiff.model import folder as model_folder
+from polydiff.model.card import card
+from polydiff.model.conditions import Assigned, Wish, assign, total_dims
+from polydiff.model.settings import Guidance, check_set, settings
+from polydiff.nn.backbone import Backbone
+from polydiff.plugins.specs import BackboneSpec, CodecSpec, ConditionerSpec, GuidanceSpec, SamplerSpec, ScheduleSpec
+from polydiff.recipe.build import build, build_prediction
+from polydiff.recipe.schema import ModelConfig, SampleConfig
+from polydiff.sampling.sampler import Sampler, StepEnd, prior
+
+
+class Model(nn.Module):
+    """All that it takes to generate.
+
+    Attributes
+    ----------
+    config
+        Registered names and options: what the model is made from.
+    codec
+        Between contents and tensors.
+    denoiser
+        The network with its schedule and prediction.
+    conditioners
+        By the name of the fact that each turns into a `Condition`.
+    sha256
+        Of the weights' file that it was loaded from; `None` for a model that was not.
+    """
+
+    sha256: str | None = None
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        codec: Codec,
+        denoiser: NetworkDenoiser,
+        conditioners: Mapping[str, Conditioner],
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.codec = codec
+        self.denoiser = denoiser
+        self.conditioners = nn.ModuleDict(conditioners)
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> Model:
+        """Build an untrained model.
+
+        Raises
+        ------
+        RecipeError
+            When an option is not one, or the parts do not go together; a UsageError where no recipe file is at fault.
+        PluginError
+            When a name is of a plugin that is missing or broken.
+        """
+        modality = config.modality
+        codec = build(CodecSpec, config.codec, modality=modality)
+        for name, condition in config.conditions.items():
+            if hasattr(nn.ModuleDict, name):
+                raise condition.error("torch keeps this name for itself; give the fact another")
+        conditioners = {name: build(ConditionerSpec, condition) for name, condition in config.conditions.items()}
+        backbone = build(
+            BackboneSpec,
+            config.backbone,
+            modality=modality,
+            data_channels=codec.channels,
+            condition=total_dims(config, conditioners),
+        )
+        schedule, prediction = build(ScheduleSpec, config.schedule), build_prediction(config.prediction)
+        try:
+            denoiser = NetworkDenoiser(backbone, schedule, prediction)
+        except UsageError as error:
+            raise config.prediction.error(str(error)) from error
+        return cls(config, codec, denoiser, conditioners)
+
+    @property
+    def backbone(self) -> Backbone:
+        """The denoiser's network."""
+        return cast(Backbone, self.denoiser.backbone)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def assign(self, wishes: Mapping[str, Wish]) -> dict[str, Assigned]:
+        """Read what a user asks for, by condition; raises as `polydiff.model.conditions.assign` does."""
+        return assign(cast(Mapping[str, Conditioner], self.conditioners), wishes)
+
+    def condition(self, values: Mapping[str, Sequence[Any]]) -> Condition | None:
+        """Make the condition of a batch.
+
+        Parameters
+        ----------
+        values
+            By condition, one value for each sample, as its conditioner prepares or parses them; `None` is
+            unconditional. Conditions that are not named are unconditional for all.
+
+        Returns
+        -------
+        Condition or None
+            `None` when nothing is named.
+        """
+        return add([self.conditioners[name](each) for name, each in values.items()])
+
+    @torch.no_grad()
+    def sample(
+        self,
+        seeds: Seeds,
+        conditions: Mapping[str, Sequence[Any]] | None = None,
+        *,
+        shape: tuple[int, ...] | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+        guidance: Guidance | None = None,
+        grid: str | None = None,
+        on_step: Callable[[StepEnd], None] | None = None,
+    ) -> Tensor:
+        """Generate tensors; what is not given is as the recipe says. Call `eval()` first: `load` does.
+
+        Parameters
+        ----------
+        seeds
+            The samples' identities: B of them.
+        conditions
+            As for `condition`.
+        shape
+            (C, *) of one sample; that of the training data by default.
+        guidance
+            The scale of classifier-free guidance (1 is none), or a list of components.
+
+        Returns
+        -------
+        Tensor
+            (B, C, *).
+
+        Raises
+        ------
+        UsageError
+            When a name, the shape or a number is not one that can be used.
+        """
+        chosen = settings(self.config.sample, sampler=sampler, steps=steps, guidance=guidance, grid=grid)
+        cond = self.condition(conditions or {})
+        if guidance is not None and cond is None:
+            known = " or ".join(self.conditioners) or "this model has none"
+            raise UsageError(f"guidance needs a condition to be guided by: {known}")
+        shape = self.codec.shape if shape is None else shape
+        self.backbone.check_shape(shape)
+        method: Sampler = build(SamplerSpec, chosen.sampler)
+        return method.sample(
+            self._guided(chosen),
+            prior(self.denoiser.schedule, seeds, shape, self.device),
+            steps=chosen.steps,
+            cond=cond,
+            grid=chosen.grid,
+            seeds=seeds,
+            on_step=on_step,
+        )
+
+    def _guided(self, chosen: SampleConfig) -> Denoiser:
+        denoiser: Denoiser = self.denoiser
+        for component in chosen.guidance:
+            denoiser = build(GuidanceSpec, component, denoiser=denoiser)
+        return denoiser
+
+    def generate(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        first: int = 0,
+        batch: int = 64,
+        size: str | None = None,
+        sampler: str | None = None,
+        steps: int | None = None,
+        guidance: Guidance | None = None,
+        grid: str | None = None,
+        **conditions: Wish,
+    ) -> list[Any]:
+        """Generate contents (pictures, sounds, ...).
+
+        Sample i of a seed is the same for any `batch`, to the rounding of the network's kernels.
+
+        Parameters
+        ----------
+        n, first
+            Samples `first` to `first + n - 1` of the seed.
+        size
+            As the modality writes sizes ("96x64", "2.5s", ...); that of the training data by default.
+        conditions
+            By name: one value for all, several that the samples take in turn, or "all" for every class in
+            turn, as in `label="3"`, `label=["0", "1"]`, `label="all"`.
+
+        Returns
+        -------
+        list
+            `n` contents, as the codec decodes them.
+
+        Raises
+        ------
+        UsageError
+            When a condition, a name, the size or a number is not one that can be used.
+        """
+        assigned = self.assign(conditions)
+        shape = None if size is None else self.codec.shape_for(size)
+        check_set(n, first, seed, batch)
+        contents: list[Any] = []
+        for start in range(first, first + n, batch):
+            indices = range(start, min(start + batch, first + n))
+            x = self.sample(
+                Seeds(seed, indices),
+                {name: [each.value(i) for i in indices] for name, each in assigned.items()},
+                shape=shape,
+                sampler=sampler,
+                steps=steps,
+                guidance=guidance,
+                grid=grid,
+            )
+            contents.extend(self.codec.decode(x))
+        return contents
+
+    def save(self, folder: str | Path, figures: Mapping[str, float] | None = None) -> None:
+        """Write a model folder: whole, or not at all.
+
+        Parameters
+        ----------
+        folder
+            New, empty, or a model folder, which is replaced.
+        figures
+            What validation measured, for the model card.
+
+        Raises
+        ------
+        PolydiffError
+            When it cannot be written (disk full, ...).
+        """
+        weights = {name: x.detach().to("cpu", copy=True).contiguous() for name, x in self.state_dict().items()}
+        contents = {
+            model_folder.CONFIG: model_folder.dump_config(self.config),
+            model_folder.WEIGHTS: save(weights),
+            model_folder.CARD: card(self.config, figures or {}).encode(),
+        }
+        model_folder.write(Path(folder), contents)
+
+
+def load(path: str | Path) -> Model:
+    """Load a model folder, or that of a run folder, ready to generate.
+
+    Raises
+    ------
+    ModelError
+        When the folder is not one that polydiff saved, whole and unchanged.
+    PluginError
+        When the model needs a plugin that is missing or broken.
+    """
+    folder = model_folder.find(path)
+    digests = model_folder.verify(folder)
+    try:
+        model = Model.from_config(model_folder.read_config(folder))
+    except RecipeError as error:
+        raise ModelError(str(error)) from error
+    weights = model_folder.read_weights(folder / model_folder.WEIGHTS)
+    problem = _mismatch(weights, model.state_dict())
+    if problem:
+        raise ModelError(f"{folder / model_folder.WEIGHTS} does not fit {model_folder.CONFIG}: {problem}")
+    model.load_state_dict(weights)
+    model.sha256 = digests[model_folder.WEIGHTS]
+    return model.eval()
+
+
+def _mismatch(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str | None:
+    """Say the first way in which tensors are not those expected."""
+    for name, tensor in expected.items():
+        if name not in found:
+            return f"there is no tensor '{name}'"
+        if found[name].shape != tensor.shape:
+            return f"tensor '{name}' is {tuple(found[name].shape)}, not {tuple(tensor.shape)}"
+    unknown = next((name for name in found if name not in expected), None)
+    return unknown and f"there is no place for its tensor '{unknown}'"

@@ -1,0 +1,54 @@
+"""How to sample: what the recipe says, with what a caller says instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from polydiff.errors import UsageError
+from polydiff.recipe.component import Component
+from polydiff.recipe.schema import SampleConfig
+
+Guidance = float | Sequence[Component]
+"""The scale of classifier-free guidance, or the whole chain of guidances, innermost first."""
+
+
+def check_set(count: int, first: int, seed: int, batch: int) -> None:
+    """Refuse numbers that describe no set of samples.
+
+    Raises
+    ------
+    UsageError
+        Unless a set and a batch have a sample at least, and `first` and `seed` (of 64 bits) are not negative.
+    """
+    if count < 1 or batch < 1:
+        raise UsageError(f"at least one sample must be asked for, and computed at a time; got {count} and {batch}")
+    if first < 0 or not 0 <= seed < 1 << 64:
+        raise UsageError(f"samples and seeds are counted from 0, seeds to 2^64 - 1; got sample {first} and seed {seed}")
+
+
+def settings(
+    recipe: SampleConfig,
+    *,
+    sampler: str | Component | None = None,
+    steps: int | None = None,
+    guidance: Guidance | None = None,
+    grid: str | None = None,
+) -> SampleConfig:
+    """Give the recipe's settings, with those that are not `None` in their place."""
+    changes = {
+        "sampler": Component(sampler) if isinstance(sampler, str) else sampler,
+        "steps": steps,
+        "grid": grid,
+        "guidance": None if guidance is None else chain(recipe.guidance, guidance),
+    }
+    return recipe.model_copy(update={key: value for key, value in changes.items() if value is not None})
+
+
+def chain(recipe: Sequence[Component], guidance: Guidance) -> list[Component]:
+    """Give the guidances to apply; a scale replaces that of the recipe's `cfg`, whose other options stay."""
+    if not isinstance(guidance, int | float):
+        return list(guidance)
+    scale = {"scale": float(guidance)}
+    if any(each.name == "cfg" for each in recipe):
+        return [each.with_options(each.options | scale) if each.name == "cfg" else each for each in recipe]
+    return [Component("cfg", scale), *recipe]

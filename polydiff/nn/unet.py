@@ -1,0 +1,194 @@
+"""The skeleton of every U-Net, whatever its dimension."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from polydiff.core.condition import Condition, ConditionDims
+from polydiff.errors import UsageError
+from polydiff.nn.backbone import Backbone
+from polydiff.nn.block import Block, BlockOptions
+from polydiff.nn.convolution import convolution, zeroed
+from polydiff.nn.norm import group_norm
+from polydiff.nn.resampling import Downsample, Upsample
+from polydiff.nn.time_embedding import TimeEmbedding
+
+Resampling = Callable[[int, int, int, int], nn.Module]
+"""(dimension, width, to, factor) -> module."""
+
+_CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One resolution of a U-Net.
+
+    Attributes
+    ----------
+    width
+        Channels.
+    blocks
+        Blocks on the way down; there is one more on the way up.
+    attention
+        Whether they have attention.
+    factor
+        By which the sizes are divided on the way from the level above; without meaning for the first level.
+    """
+
+    width: int
+    blocks: int
+    attention: bool = False
+    factor: int = 2
+
+
+class UNet(Backbone):
+    """Blocks down to the coarsest resolution and up again, with a skip from each to its mirror.
+
+    Follows Dhariwal & Nichol 2021 (ADM). All skips of a level have its width: the way down enters a level through
+    its stem or down-sampling, the way up leaves it through its up-sampling or head. The condition's vector is added
+    to the time embedding, its tokens are attended to wherever attention stands, its channels are concatenated to
+    the input.
+
+    Parameters
+    ----------
+    dimension
+        Of the data's grid: 1, 2 or 3.
+    data_channels, condition
+        See `Backbone`.
+    levels
+        From the full resolution to the coarsest. The middle, below the coarsest, has attention when that has.
+    options
+        What all blocks have in common.
+    embedding
+        Width of the time embedding.
+    channels_last
+        Whether activations and weights lie channels-last in memory, in two and three dimensions.
+    stem
+        (dimension, width, to) -> module, from the input's channels to the first level's.
+    down, up
+        (dimension, width, to, factor) -> module, between the widths of two levels.
+
+    Raises
+    ------
+    UsageError
+        When a level's width does not divide into heads, or tokens are given no attention.
+    """
+
+    def __init__(
+        self,
+        dimension: int,
+        data_channels: int,
+        condition: ConditionDims,
+        levels: Sequence[Level],
+        options: BlockOptions,
+        *,
+        embedding: int,
+        channels_last: bool = False,
+        stem: Callable[[int, int, int], nn.Module] = convolution,
+        down: Resampling = Downsample,
+        up: Resampling = Upsample,
+    ) -> None:
+        super().__init__(data_channels, condition)
+        if condition.tokens and not any(level.attention for level in levels):
+            raise UsageError("the condition has tokens, but no level of the U-Net has attention to attend to them")
+        first, last = levels[0], levels[-1]
+        steps = [(above.width, below.width, below.factor) for above, below in itertools.pairwise(levels)]
+        block = partial(Block, dimension=dimension, embedding=embedding, tokens=condition.tokens, options=options)
+        self.dimension = dimension
+        self.factor = math.prod(factor for _, _, factor in steps)
+        self.memory_format = _CHANNELS_LAST[dimension] if channels_last else torch.contiguous_format
+
+        self.time = TimeEmbedding(embedding)
+        self.vector = nn.Linear(condition.vector, embedding, bias=False) if condition.vector else None
+        enter = [stem(dimension, data_channels + condition.channels, first.width)]
+        enter += [down(dimension, width, to, factor) for width, to, factor in steps]
+        leave = [_head(dimension, first.width, data_channels)]
+        leave += [up(dimension, width, to, factor) for to, width, factor in steps]
+        self.down = nn.ModuleList()
+        self.up = nn.ModuleList()
+        for level, way_in, way_out in zip(levels, enter, leave, strict=True):
+            build = partial(block, to=level.width, attention=level.attention)
+            self.down.append(_Down(way_in, [build(level.width) for _ in range(level.blocks)]))
+            self.up.append(_Up([build(2 * level.width) for _ in range(level.blocks + 1)], way_out))
+        middle = partial(block, last.width, last.width)
+        self.middle = nn.ModuleList([middle(attention=last.attention), middle(attention=False)])
+        self.to(memory_format=self.memory_format)  # type: ignore[call-overload] # missing from torch's overloads
+
+    def forward(self, x: Tensor, log_snr: Tensor, cond: Condition | None = None) -> Tensor:
+        """Evaluate the network; see `Backbone.forward`."""
+        cond = self.complete(cond)
+        embedding = self._embed(log_snr, cond)
+        h = self.with_channels(x, cond).contiguous(memory_format=self.memory_format)
+        skips: list[Tensor] = []
+        for level in self.down:
+            skips += level(h, embedding, cond)
+            h = skips[-1]
+        for block in self.middle:
+            h = block(h, embedding, cond)
+        for level in reversed(self.up):
+            h = level(h, embedding, cond, skips)
+        return h.contiguous()
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise UsageError when the channels or the number of sizes differ or the factor divides not all sizes."""
+        channels, *sizes = shape
+        if channels != self.data_channels:
+            raise UsageError(f"the data have {channels} channels; this network takes {self.data_channels}")
+        if len(sizes) != self.dimension:
+            raise UsageError(f"the data have {len(sizes)} dimensions; this network takes {self.dimension}")
+        if any(size % self.factor for size in sizes):
+            below = [max(size // self.factor, 1) * self.factor for size in sizes]
+            above = [math.ceil(size / self.factor) * self.factor for size in sizes]
+            near = " or ".join(dict.fromkeys(map(_by, (below, above))))
+            raise UsageError(f"{_by(sizes)} is not a multiple of {self.factor}, the network's factor; nearest: {near}")
+
+    def _embed(self, log_snr: Tensor, cond: Condition) -> Tensor:
+        embedding = self.time(log_snr)
+        if self.vector is not None and cond.vector is not None:
+            embedding = embedding + self.vector(cond.vector)
+        return nn.functional.silu(embedding)
+
+
+class _Down(nn.Module):
+    """A level on the way down, giving the outputs of its stem or down-sampling and of each of its blocks."""
+
+    def __init__(self, enter: nn.Module, blocks: Iterable[Block]) -> None:
+        super().__init__()
+        self.enter = enter
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, h: Tensor, embedding: Tensor, cond: Condition) -> list[Tensor]:
+        outputs = [self.enter(h)]
+        for block in self.blocks:
+            outputs.append(block(outputs[-1], embedding, cond))
+        return outputs
+
+
+class _Up(nn.Module):
+    """A level on the way up, taking one skip for each of its blocks from the end of `skips`."""
+
+    def __init__(self, blocks: Iterable[Block], leave: nn.Module) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.leave = leave
+
+    def forward(self, h: Tensor, embedding: Tensor, cond: Condition, skips: list[Tensor]) -> Tensor:
+        for block in self.blocks:
+            h = block(h, embedding, cond, skips.pop())
+        out: Tensor = self.leave(h)
+        return out
+
+
+def _head(dimension: int, width: int, channels: int) -> nn.Module:
+    return nn.Sequential(group_norm(width), nn.SiLU(), zeroed(convolution(dimension, width, channels)))
+
+
+def _by(sizes: Sequence[int]) -> str:
+    return " x ".join(map(str, sizes))

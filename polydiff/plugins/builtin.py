@@ -1,0 +1,101 @@
+"""What the engine registers itself, through the hooks that every plugin uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from polydiff.plugins.hookspecs import hookimpl
+from polydiff.plugins.specs import (
+    CheckSpec,
+    CommandSpec,
+    ConditionerSpec,
+    GuidanceSpec,
+    MetricSpec,
+    SamplerSpec,
+    ScheduleSpec,
+    TimesSpec,
+    WeightingSpec,
+)
+
+
+@hookimpl
+def polydiff_schedules() -> Iterable[ScheduleSpec]:
+    """Give the engine's schedules."""
+    return (
+        ScheduleSpec("linear", "polydiff.core.schedule:Linear", "variance preserving, linear beta"),
+        ScheduleSpec("cosine", "polydiff.core.schedule:Cosine", "variance preserving, cosine alpha"),
+        ScheduleSpec("sigmoid", "polydiff.core.schedule:Sigmoid", "variance preserving, sigmoid alpha"),
+        ScheduleSpec("edm", "polydiff.core.schedule:EDM", "variance exploding, sigma 0.002 to 80"),
+        ScheduleSpec("flow", "polydiff.core.schedule:Flow", "straight lines: alpha = 1 - t, sigma = t"),
+        ScheduleSpec("discrete", "polydiff.core.schedule:Discrete", "a table of betas or of alphas_cumprod"),
+        ScheduleSpec("shifted", "polydiff.core.schedule:Shifted", "another schedule for data scaled by b"),
+    )
+
+
+@hookimpl
+def polydiff_samplers() -> Iterable[SamplerSpec]:
+    """Give the engine's samplers."""
+    return (
+        SamplerSpec("ddpm", "polydiff.sampling.ddpm:DDPM", "ancestral sampling", order=1, stochastic=True),
+        SamplerSpec("ddim", "polydiff.sampling.ddim:DDIM", "deterministic, or stochastic by eta", order=1),
+        SamplerSpec("dpm++2m", "polydiff.sampling.dpmpp_2m:DPMpp2M", "two-step multistep method", order=2),
+    )
+
+
+@hookimpl
+def polydiff_guidances() -> Iterable[GuidanceSpec]:
+    """Give the engine's guidances."""
+    return (GuidanceSpec("cfg", "polydiff.guidance.cfg:ClassifierFree", "classifier-free guidance"),)
+
+
+@hookimpl
+def polydiff_conditioners() -> Iterable[ConditionerSpec]:
+    """Give the engine's conditioners."""
+    return (
+        ConditionerSpec("class", "polydiff.conditioning.class_label:ClassLabel", "one class among several"),
+        ConditionerSpec("vector", "polydiff.conditioning.vector:Vector", "numbers, standardised"),
+    )
+
+
+@hookimpl
+def polydiff_objectives() -> Iterable[TimesSpec | WeightingSpec]:
+    """Give the engine's distributions of training times and weightings."""
+    return (
+        TimesSpec("uniform", "polydiff.training.times:Uniform", "uniform in time"),
+        TimesSpec("logit-normal", "polydiff.training.times:LogitNormal", "logit of the time is normal"),
+        TimesSpec("log-snr-normal", "polydiff.training.times:LogSNRNormal", "log-SNR is normal"),
+        WeightingSpec("constant", "polydiff.training.weighting:Constant", "the prediction's own error"),
+        WeightingSpec("min-snr", "polydiff.training.weighting:MinSNR", "SNR, cut off above"),
+        WeightingSpec("edm", "polydiff.training.weighting:EDM", "unit weight on EDM's preconditioned output"),
+        WeightingSpec("sigmoid", "polydiff.training.weighting:Sigmoid", "sigmoid of the log-SNR"),
+    )
+
+
+@hookimpl
+def polydiff_metrics() -> Iterable[MetricSpec]:
+    """Give the engine's metrics."""
+    return (MetricSpec("kernel-mmd", "polydiff.metrics.mmd:kernel_mmd2", "unbiased kernel MMD^2"),)
+
+
+@hookimpl
+def polydiff_commands() -> Iterable[CommandSpec]:
+    """Give the engine's commands, in the order of `polydiff --help`."""
+    return (
+        CommandSpec("train", "polydiff.cli.train:train", "Train a model from a recipe or a preset."),
+        CommandSpec("generate", "polydiff.cli.generate:generate", "Generate files from a trained model."),
+        CommandSpec("presets", "polydiff.cli.presets:presets", "List the recipes that plugins ship."),
+        CommandSpec("plugins", "polydiff.cli.plugins:plugins", "List the plugins and what they register."),
+        CommandSpec("doctor", "polydiff.cli.doctor:doctor", "Check this installation and say what is wrong."),
+        CommandSpec("new-plugin", "polydiff.cli.new_plugin:new_plugin", "Write a new, working plugin."),
+    )
+
+
+@hookimpl
+def polydiff_checks() -> Iterable[CheckSpec]:
+    """Give the engine's own checks."""
+    return (
+        CheckSpec("python", "polydiff.cli.checks:python", "interpreter"),
+        CheckSpec("torch", "polydiff.cli.checks:torch", "version, devices and threads"),
+        CheckSpec("attention", "polydiff.cli.checks:attention", "backends that work here"),
+        CheckSpec("disk", "polydiff.cli.checks:disk", "space where runs go"),
+    )

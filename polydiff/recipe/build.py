@@ -1,0 +1,136 @@
+"""From names and options to objects, through the plugin host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from polydiff.core.prediction import PREDICTIONS, Prediction
+from polydiff.errors import PluginError, RecipeError, UsageError, unknown
+from polydiff.plugins.host import host
+from polydiff.plugins.specs import BackboneSpec, GuidanceSpec, ScheduleSpec, Spec
+from polydiff.recipe.component import Component
+from polydiff.recipe.options import Options, plain
+from polydiff.recipe.origin import KeyPath, Origin
+from polydiff.recipe.schema import ModelConfig
+from polydiff.recipe.shape import map_components, slot
+from polydiff.sampling.grid import GRIDS
+
+C = TypeVar("C", bound=ModelConfig)
+
+ENGINE: Mapping[type[Spec], Collection[str]] = {
+    BackboneSpec: {"data_channels", "condition"},
+    GuidanceSpec: {"denoiser"},
+}
+"""What the engine passes to the targets of a kind, and no recipe may set."""
+
+
+def build(spec_type: type[Spec], component: Component, *, modality: str | None = None, **context: Any) -> Any:
+    """Make what a component names.
+
+    Parameters
+    ----------
+    spec_type
+        The kind of thing that it names.
+    component
+        Its options are checked against the signature of the registered target.
+    modality
+        Needed where names are unique within a modality only.
+    context
+        The engine's own arguments.
+
+    Raises
+    ------
+    RecipeError
+        When an option is unknown, missing, of another type or out of range; with the place in the recipe. It is a
+        UsageError for a component that was made in Python.
+    PluginError
+        When the plugin is missing or broken.
+    """
+    target = _target(spec_type, component, modality)
+    return _make(target, component, context, ENGINE.get(spec_type, ()))
+
+
+def build_prediction(component: Component) -> Prediction:
+    """Make a prediction; raises as `build` does."""
+    prediction: Prediction = _make(_prediction(component), component, {}, ())
+    return prediction
+
+
+def resolve(config: C) -> C:
+    """Check the options of every component and write out what is left unsaid: each default, each path in full.
+
+    What comes back means the same in another folder, and under a later version with other defaults.
+
+    Raises
+    ------
+    RecipeError, PluginError
+        As `build` does.
+    """
+    schema = slot(type(config))
+    with _at(_top(config.codec, "sample", "grid")):
+        if config.sample.grid not in GRIDS:
+            raise UsageError(unknown("grid", config.sample.grid, GRIDS))
+
+    def resolved(component: Component, path: KeyPath) -> Component:
+        place = schema.below(path)
+        if place is None or place.spec is None:
+            return _resolve(_prediction(component), component, ())
+        return _resolve(_target(place.spec, component, config.modality), component, ENGINE.get(place.spec, ()))
+
+    return map_components(config, resolved)
+
+
+def _target(spec_type: type[Spec], component: Component, modality: str | None) -> Callable[..., Any]:
+    if modality is not None:
+        with _at(_top(component, "modality")):
+            host().modality(modality)
+    with _at(component.origin and component.origin.at("name")):
+        spec = host().find(spec_type, component.name, modality)
+        target: Callable[..., Any] = host().load(spec)
+    return target
+
+
+def _top(component: Component, *path: str) -> Origin | None:
+    """Give another place of the recipe that holds a component."""
+    return component.origin and Origin(component.origin.locations, path)
+
+
+def _prediction(component: Component) -> type[Prediction]:
+    if component.name not in PREDICTIONS:
+        raise component.error(unknown("prediction", component.name, PREDICTIONS), "name")
+    return PREDICTIONS[component.name]
+
+
+def _make(target: Callable[..., Any], component: Component, context: Mapping[str, Any], engine: Collection[str]) -> Any:
+    values = Options.of(target, {*engine, *context}).check(component)
+    options = {
+        name: build(ScheduleSpec, value) if isinstance(value, Component) else value for name, value in values.items()
+    }
+    with _at(component.origin):
+        return target(**context, **options)
+
+
+def _resolve(target: Callable[..., Any], component: Component, engine: Collection[str]) -> Component:
+    options = Options.of(target, engine)
+    values = {**options.defaults, **options.check(component)}
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, Component):
+            return _resolve(_target(ScheduleSpec, value, None), value, ()).flat()
+        return plain(value)
+
+    return component.with_options({name: resolved(values[name]) for name in options.types})
+
+
+@contextmanager
+def _at(origin: Origin | None) -> Iterator[None]:
+    """Say where in the recipe the fault lies."""
+    try:
+        yield
+    except (UsageError, PluginError) as error:
+        if origin is None:
+            raise
+        kind = PluginError if isinstance(error, PluginError) else RecipeError
+        raise kind(f"{origin}: {error}") from error

@@ -1,0 +1,156 @@
+"""The keys of a recipe, their types, ranges and defaults. `docs/recipes.md` explains them one by one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from polydiff.plugins.specs import (
+    AugmentationSpec,
+    BackboneSpec,
+    CodecSpec,
+    ConditionerSpec,
+    GuidanceSpec,
+    SamplerSpec,
+    ScheduleSpec,
+    SourceSpec,
+    TimesSpec,
+    WeightingSpec,
+)
+from polydiff.recipe.component import Component, ConditionConfig
+
+
+def _undotted(name: str) -> str:
+    if not name or "." in name:
+        raise ValueError("a condition's name is not empty and has no dot")
+    return name
+
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+FactName = Annotated[str, AfterValidator(_undotted)]
+
+Codec = Annotated[Component, CodecSpec]
+Backbone = Annotated[Component, BackboneSpec]
+Conditioner = Annotated[ConditionConfig, ConditionerSpec]
+Schedule = Annotated[Component, ScheduleSpec]
+Sampler = Annotated[Component, SamplerSpec]
+Guidance = Annotated[Component, GuidanceSpec]
+Source = Annotated[Component, SourceSpec]
+Augmentation = Annotated[Component, AugmentationSpec]
+Times = Annotated[Component, TimesSpec]
+Weighting = Annotated[Component, WeightingSpec]
+
+
+class Config(BaseModel):
+    """A section of a recipe: every key known, no type guessed, no number infinite, nothing changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class SampleConfig(Config):
+    """How samples are drawn when nothing else is asked for."""
+
+    sampler: Sampler = Component("dpm++2m")
+    steps: Count = 20
+    grid: str = "half-log-snr"
+    guidance: list[Guidance] = []
+
+
+class ModelConfig(Config):
+    """What a model is: everything but its weights."""
+
+    modality: str
+    codec: Codec
+    backbone: Backbone
+    conditions: dict[FactName, Conditioner] = {}
+    schedule: Schedule = Component("cosine")
+    prediction: Component = Component("v")
+    sample: SampleConfig = SampleConfig()
+
+
+class DataConfig(Config):
+    """What is trained on."""
+
+    source: Source
+    validation: Source | None = None
+    holdout: BelowOne = 0.1
+    on_error: Literal["skip", "stop"] = "skip"
+    augment: list[Augmentation] = []
+    workers: Annotated[int, Field(ge=0)] = 0
+
+
+class ObjectiveConfig(Config):
+    """What is minimised."""
+
+    times: Times = Component("uniform")
+    weighting: Weighting = Component("constant")
+
+
+class OptimizerConfig(Config):
+    """AdamW and its learning rate over the steps."""
+
+    lr: Positive = 1e-3
+    betas: tuple[BelowOne, BelowOne] = (0.9, 0.99)
+    weight_decay: NonNegative = 0.0
+    warmup: Annotated[int, Field(ge=0)] = 100
+    decay: Literal["constant", "cosine"] = "cosine"
+
+
+class EmaConfig(Config):
+    """The moving average of the weights, which is what a model is made of."""
+
+    decay: BelowOne = 0.999
+
+
+class ValidationConfig(Config):
+    """How held-out data are judged."""
+
+    every: Count = 500
+    samples: Count = 512
+    bands: Count = 8
+    patience: Count | None = None
+
+
+class PreviewConfig(Config):
+    """The pictures of what the model makes of noise along the way."""
+
+    every: Count = 500
+    samples: Count = 16
+
+
+class CheckpointConfig(Config):
+    """What an interrupted run goes on from."""
+
+    every: Count = 500
+    keep: Count = 2
+
+
+class TrainConfig(Config):
+    """How it is trained."""
+
+    steps: Count
+    batch: Count
+    accumulate: Count = 1
+    clip: Positive | None = 1.0
+    seed: Seed = 0
+    max_minutes: Positive | None = None
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    optimizer: OptimizerConfig = OptimizerConfig()
+    ema: EmaConfig = EmaConfig()
+    validation: ValidationConfig = ValidationConfig()
+    preview: PreviewConfig = PreviewConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    loggers: list[Literal["tensorboard"]] = []
+
+
+class Recipe(ModelConfig):
+    """A model and how it comes about."""
+
+    data: DataConfig
+    objective: ObjectiveConfig = ObjectiveConfig()
+    train: TrainConfig

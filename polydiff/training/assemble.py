@@ -1,0 +1,105 @@
+"""From a recipe to everything that training takes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from polydiff.data.examples import ExampleSet
+from polydiff.data.source import Source
+from polydiff.data.split import split
+from polydiff.errors import DataError, UsageError
+from polydiff.model.model import Model
+from polydiff.plugins.host import host
+from polydiff.plugins.specs import AugmentationSpec, ConditionerSpec, SourceSpec, TimesSpec, WeightingSpec
+from polydiff.recipe.build import build, resolve
+from polydiff.recipe.schema import DataConfig, Recipe
+from polydiff.training.objective import Objective
+from polydiff.training.preview import Draw
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is trained, on what, towards what.
+
+    Attributes
+    ----------
+    recipe
+        Resolved: nothing is left to defaults or to the data.
+    held_out
+        `None` when nothing is held out.
+    draw
+        Makes the previews' pictures.
+    """
+
+    recipe: Recipe
+    model: Model
+    examples: ExampleSet
+    held_out: ExampleSet | None
+    objective: Objective
+    draw: Draw
+
+
+def assemble(recipe: Recipe) -> Parts:
+    """Build everything that a recipe names; the model's start is a function of `train.seed`.
+
+    Raises
+    ------
+    RecipeError
+        When an option is not one, or the parts do not go together.
+    DataError
+        When there are no data.
+    PluginError
+        When a name is of a plugin that is missing or broken.
+    """
+    modality, data = recipe.modality, recipe.data
+    source: Source = build(SourceSpec, data.source, modality=modality)
+    recipe = resolve(_complete(recipe, source))
+    torch.manual_seed(recipe.train.seed)
+    model = Model.from_config(recipe)
+    try:
+        model.denoiser.backbone.check_shape(model.codec.shape)  # type: ignore[operator]
+    except UsageError as error:
+        raise recipe.codec.error(str(error)) from error
+    indices, held_source, held_indices = _hold_out(source, data, modality)
+    model.codec.fit(_contents(source, indices))
+    augment = [build(AugmentationSpec, each, modality=modality) for each in data.augment]
+    codec = copy.deepcopy(model.codec)  # which stays on the CPU, where data are read
+    prepare: dict[str, Any] = {name: each.prepare for name, each in model.conditioners.items()}
+    make = partial(ExampleSet, codec=codec, prepare=prepare, seed=recipe.train.seed, on_error=data.on_error)
+    examples = make(source, indices, augment=augment)
+    held_out = make(held_source, held_indices) if held_indices else None
+    objective = Objective(build(TimesSpec, recipe.objective.times), build(WeightingSpec, recipe.objective.weighting))
+    return Parts(recipe, model, examples, held_out, objective, host().load(host().modality(modality), "preview"))
+
+
+def _complete(recipe: Recipe, source: Source) -> Recipe:
+    """Fill in what the conditions' options owe to the data: classes, means, ..."""
+    conditions = {}
+    for name, condition in recipe.conditions.items():
+        conditioner = host().load(host().find(ConditionerSpec, condition.name))
+        conditions[name] = condition.with_options(conditioner.options_from(source, name, condition.options))
+    return recipe.model_copy(update={"conditions": conditions})
+
+
+def _hold_out(source: Source, data: DataConfig, modality: str) -> tuple[Sequence[int], Source, Sequence[int]]:
+    """Give the indices to train on, and the source and the indices to validate on."""
+    if data.validation is None:
+        indices, held = split(len(source), data.holdout)
+        return indices.tolist(), source, held.tolist()
+    held_source = build(SourceSpec, data.validation, modality=modality)
+    return range(len(source)), held_source, range(len(held_source))
+
+
+def _contents(source: Source, indices: Sequence[int]) -> Iterator[Any]:
+    """Read what can be read; the rest is reported when it is trained on."""
+    for index in indices:
+        try:
+            yield source[index].content
+        except DataError:
+            continue

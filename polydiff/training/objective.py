@@ -1,0 +1,120 @@
+"""The objective: which times are drawn, and how much an error counts at each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from polydiff.core.condition import Condition
+from polydiff.core.denoiser import NetworkDenoiser, per_sample
+from polydiff.core.noise import DROP_CONDITION, TRAIN_NOISE, TRAIN_TIME, Seeds
+from polydiff.model.model import Model
+from polydiff.training.times import Times
+from polydiff.training.weighting import Weighting
+
+BELOW_ONE = 1 - 2.0**-53
+"""The largest float64 below 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A time distribution and a weighting; the target is that of the denoiser's prediction."""
+
+    times: Times
+    weighting: Weighting
+
+    def losses(
+        self, denoiser: NetworkDenoiser, x0: Tensor, t: Tensor, eps: Tensor, cond: Condition | None = None
+    ) -> Tensor:
+        """Give each sample's loss: the weight at its time times the mean squared error of the network's output.
+
+        Parameters
+        ----------
+        x0, eps
+            (B, *), data and standard normal noise.
+        t
+            (B,) float64, in [0, 1].
+
+        Returns
+        -------
+        Tensor
+            (B,) of the dtype of `x0`.
+        """
+        alpha, sigma = (per_sample(c, x0).to(x0.dtype) for c in denoiser.schedule(t))
+        output = denoiser.output(alpha * x0 + sigma * eps, t, cond)
+        error = output - denoiser.prediction.target(x0, eps, alpha, sigma)
+        weight = self.weighting.of_output(denoiser.schedule.log_snr(t), denoiser.schedule, denoiser.prediction)
+        return weight.to(x0.dtype) * error.square().flatten(1).mean(1)
+
+
+def stratified(jitter: Tensor, stratum: Tensor, strata: int) -> Tensor:
+    """Give numbers uniform in (0, 1), each in its own of `strata` equal parts: far less noise in their mean.
+
+    Parameters
+    ----------
+    jitter
+        (B,) float64 in (0, 1).
+    stratum
+        (B,) int64, in [0, strata).
+    """
+    return ((stratum + jitter) / strata).clamp(max=BELOW_ONE)
+
+
+class TrainingLoss(nn.Module):
+    """The loss of a batch, as the one `forward` that a parallel strategy wraps.
+
+    Times, noise and dropped conditions are functions of the seed and each sample's position in the run, hence the
+    same on any number of devices and after a resume.
+
+    Parameters
+    ----------
+    batch
+        Positions in one optimiser step, over all devices; its times are stratified over them.
+    dropout
+        How often each condition is left out, by name.
+    """
+
+    def __init__(
+        self, model: Model, objective: Objective, *, seed: int, batch: int, dropout: Mapping[str, float]
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.objective = objective
+        self.seed = seed
+        self.batch = batch
+        self.dropout = dict(sorted(dropout.items()))
+
+    def forward(self, x0: Tensor, conditions: Mapping[str, Sequence[Any]], positions: Tensor) -> Tensor:
+        """Give each sample's loss.
+
+        Parameters
+        ----------
+        x0
+            (B, C, *).
+        conditions
+            B raw values for each conditioner.
+        positions
+            (B,) int64 on the CPU: each sample's place in the run.
+
+        Returns
+        -------
+        Tensor
+            (B,).
+        """
+        seeds = Seeds(self.seed, positions)
+        denoiser = self.model.denoiser
+        u = stratified(seeds.uniform((), stream=TRAIN_TIME), positions % self.batch, self.batch)
+        t = self.objective.times(u, denoiser.schedule).to(x0.device)
+        eps = seeds.normal(x0.shape[1:], stream=TRAIN_NOISE, device=x0.device, dtype=x0.dtype)
+        return self.objective.losses(denoiser, x0, t, eps, self.model.condition(self._drop(conditions, seeds)))
+
+    def _drop(self, conditions: Mapping[str, Sequence[Any]], seeds: Seeds) -> dict[str, list[Any]]:
+        """Leave conditions out at random, each on its own."""
+        draws = seeds.uniform((len(self.dropout),), stream=DROP_CONDITION).T.tolist()
+        return {
+            name: [None if u < rate else value for u, value in zip(draw, conditions[name], strict=True)]
+            for (name, rate), draw in zip(self.dropout.items(), draws, strict=True)
+        }

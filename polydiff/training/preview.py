@@ -1,0 +1,51 @@
+"""Previews: what the model makes of the same noise as training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from polydiff import files
+from polydiff.core.noise import Seeds
+from polydiff.data.examples import ExampleSet
+from polydiff.model.model import Model
+
+Draw = Callable[[Sequence[Any], Sequence[str]], bytes]
+"""Makes a PNG of contents and their captions: a modality's preview function."""
+
+
+class Previewer:
+    """Samples a labelled batch and draws it; each preview starts from the same noise and conditions.
+
+    Conditions with classes take these in turn; others are those of the first examples.
+    """
+
+    def __init__(self, model: Model, examples: ExampleSet, draw: Draw, *, samples: int, seed: int) -> None:
+        self.draw = draw
+        self.seeds = Seeds(seed, range(samples))
+        self.conditions: dict[str, list[Any]] = {}
+        texts: list[list[str]] = []
+        for name, conditioner in model.conditioners.items():
+            classes: Sequence[str] = getattr(conditioner, "classes", ())
+            if classes:
+                texts.append([classes[i % len(classes)] for i in range(samples)])
+                self.conditions[name] = [conditioner.parse(text) for text in texts[-1]]  # type: ignore[operator]
+            else:
+                self.conditions[name] = [examples[i].conditions[name] for i in range(samples)]
+                texts.append(["" if value is None else str(value) for value in self.conditions[name]])
+        self.captions = [", ".join(filter(None, each)) for each in zip(*texts, strict=True)] or [""] * samples
+
+    @torch.no_grad()
+    def __call__(self, model: Model, path: Path) -> None:
+        """Sample a model that is in evaluation mode and write the picture.
+
+        Raises
+        ------
+        PolydiffError
+            When the recipe's way of sampling does not work, or the system refuses the file.
+        """
+        contents = model.codec.decode(model.sample(self.seeds, self.conditions))
+        files.write(path, self.draw(contents, self.captions))

@@ -1,0 +1,120 @@
+"""Training: from the parts of a recipe to a run folder with a trained model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from polydiff.errors import RecipeError, UsageError
+from polydiff.plugins.host import Host
+from polydiff.training import checkpoint
+from polydiff.training.assemble import Parts
+from polydiff.training.loop import Loop
+from polydiff.training.order import Order
+from polydiff.training.preview import Previewer
+from polydiff.training.processes import Processes
+from polydiff.training.record import Metrics, Run, environment, open_folder
+from polydiff.training.state import Progress
+from polydiff.training.step import Stepper, stepper
+from polydiff.training.validation import Validator
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes
+    ----------
+    reason
+        "finished", "time", "patience" or "interrupted".
+    progress
+        Where it stood then.
+    """
+
+    reason: str
+    progress: Progress
+
+
+def train(parts: Parts, run: Run, processes: Processes, *, host: Host, resume: bool = False) -> Outcome:
+    """Train a model; unless interrupted, the run ends with `run.model`, a model folder.
+
+    Parameters
+    ----------
+    parts
+        The same on all processes, as is `run`.
+    processes
+        Launched.
+    resume
+        Go on from the run's newest checkpoint, exactly as if it had never stopped.
+
+    Raises
+    ------
+    UsageError
+        When there is nothing to resume.
+    RecipeError
+        When the recipe's numbers do not go together.
+    ModelError
+        When the checkpoint is damaged or of another model.
+    PolydiffError
+        When data cannot be read, a loss is not finite or a file cannot be written.
+    """
+    config = parts.recipe.train
+    order = processes.together(
+        partial(Order, config.batch, config.accumulate, process=processes.rank, processes=processes.count)
+    )
+    validator = processes.together(partial(_validator, parts, order, processes))
+    step = stepper(parts, processes)
+    examples = parts.held_out or parts.examples
+    previewer = Previewer(parts.model, examples, parts.draw, samples=config.preview.samples, seed=config.seed)
+    if resume:
+        processes.together(partial(_resume, run, step))
+    metrics = _open(parts, run, processes, host)
+    try:
+        return Outcome(Loop(run, processes, host, step, order, validator, previewer, metrics)(), step.state.progress)
+    finally:
+        if metrics is not None:
+            metrics.close()
+
+
+def _validator(parts: Parts, order: Order, processes: Processes) -> Validator | None:
+    config = parts.recipe.train
+    if parts.held_out is None:
+        if config.validation.patience is not None:
+            raise RecipeError("train.validation.patience: nothing is held out to judge by; set data.holdout")
+        return None
+    return Validator(
+        parts.objective,
+        parts.held_out,
+        config.validation,
+        seed=config.seed,
+        batch=order.share,
+        workers=parts.recipe.data.workers,
+        processes=processes,
+    )
+
+
+def _resume(run: Run, step: Stepper) -> None:
+    found = checkpoint.steps(run.checkpoints)
+    if not found:
+        raise UsageError(f"{run.folder} has no checkpoint to resume from; start again without --resume")
+    step.state.load(checkpoint.path_of(run.checkpoints, found[-1]))
+
+
+def _open(parts: Parts, run: Run, processes: Processes, host: Host) -> Metrics | None:
+    """Open the run's folder and, on the first process, its metrics."""
+    devices = processes.gather(_device_name(processes.fabric.device))
+    plugins = {record.plugin.name: record.plugin.version for record in host.plugins}
+    metrics: list[Metrics] = []
+
+    def open_run() -> None:
+        open_folder(run, environment(devices, plugins))
+        metrics.append(Metrics(run, parts.recipe.train.loggers))
+
+    processes.on_first(open_run)
+    return metrics[0] if metrics else None
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)

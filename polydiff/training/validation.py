@@ -1,0 +1,190 @@
+"""Validation: the objective on held-out data, at fixed times and with fixed noise, in bands of noise levels."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from polydiff.core.denoiser import LOG_SNR_LIMIT
+from polydiff.core.noise import VALIDATION, Seeds
+from polydiff.core.schedule import Schedule
+from polydiff.data.examples import Batch, ExampleSet
+from polydiff.data.loader import batches
+from polydiff.errors import PolydiffError, RecipeError
+from polydiff.model.model import Model
+from polydiff.recipe.schema import ValidationConfig
+from polydiff.training.objective import Objective, stratified
+from polydiff.training.order import name_at
+from polydiff.training.processes import Processes
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean and half the width of its 95 % confidence interval."""
+
+    loss: float
+    ci: float
+
+
+@dataclass(frozen=True, slots=True)
+class Band(Estimate):
+    """The mean loss over a band of noise levels, from the highest log-SNR in it to the lowest."""
+
+    log_snr_high: float
+    log_snr_low: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a validation measured.
+
+    Attributes
+    ----------
+    total
+        The objective as trained, on held-out data.
+    bands
+        Its parts, of equal mass of the training times, from the least noise to the most.
+    """
+
+    total: Estimate
+    bands: tuple[Band, ...]
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Give the total as plain numbers."""
+        return asdict(self.total)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give everything as plain data."""
+        return {**self.figures, "bands": [asdict(band) for band in self.bands]}
+
+
+class Validator:
+    """Measures a model the same way each time, and in every run of one seed.
+
+    Sample j is the j-th item of the held-out data (which start over when they are fewer) at a time of band
+    j mod `bands`, each sample in a stratum of its own. So the difference between two validations is the model's alone.
+
+    Parameters
+    ----------
+    batch
+        Samples evaluated at once.
+
+    Raises
+    ------
+    RecipeError
+        When there are fewer than two samples for a band, which then has no confidence interval.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        examples: ExampleSet,
+        config: ValidationConfig,
+        *,
+        seed: int,
+        batch: int,
+        workers: int,
+        processes: Processes,
+    ) -> None:
+        if config.samples < 2 * config.bands:
+            raise RecipeError(
+                f"train.validation.samples: {config.samples} are too few for {config.bands} bands; "
+                f"the least is {2 * config.bands}"
+            )
+        self.objective, self.examples, self.bands = objective, examples, config.bands
+        self.count = config.samples // config.bands * config.bands
+        self.seed, self.batch, self.workers = seed, batch, workers
+        self.processes = processes
+        self.reported: set[str] = set()
+
+    def __call__(self, model: Model) -> Report:
+        """Measure a model that is in evaluation mode; all processes take part.
+
+        Raises
+        ------
+        DataError
+            When a held-out item cannot be read and the recipe says to stop.
+        PolydiffError
+            When a loss is not finite.
+        """
+        losses = self._losses(model).view(-1, self.bands)
+        log_snr = model.denoiser.schedule.log_snr(self.times(model.denoiser.schedule))
+        log_snr = log_snr.clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT).view(-1, self.bands)  # as the network is told
+        bands = tuple(
+            Band(*_interval(losses[:, b : b + 1]), float(log_snr[:, b].max()), float(log_snr[:, b].min()))
+            for b in range(self.bands)
+        )
+        return Report(Estimate(*_interval(losses)), bands)
+
+    def times(self, schedule: Schedule) -> Tensor:
+        """Give the fixed times of all samples, (count,) float64."""
+        j = torch.arange(self.count)
+        per_band = self.count // self.bands
+        jitter = Seeds(self.seed, j).uniform((), stream=VALIDATION)
+        return self.objective.times(
+            stratified(jitter, j % self.bands * per_band + j // self.bands, self.count), schedule
+        )
+
+    @torch.no_grad()
+    def _losses(self, model: Model) -> Tensor:
+        """Give all samples' losses, (count,) float64, each evaluated by one of the processes."""
+        losses = torch.zeros(self.count, dtype=torch.float64)
+        times = self.times(model.denoiser.schedule)
+        chunks = [range(start, min(start + self.batch, self.count)) for start in range(0, self.count, self.batch)]
+        mine = chunks[self.processes.rank :: self.processes.count]
+
+        def measure() -> None:
+            for batch in batches(self.examples, mine, workers=self.workers):
+                self._report(batch)
+                losses[batch.positions] = self._batch_losses(model, batch, times[batch.positions]).double().cpu()
+
+        self.processes.together(measure)
+        losses = self.processes.total(losses.to(self.processes.fabric.device)).cpu()
+        names = [name_at(self.examples, int(j)) for j in losses.isfinite().logical_not().nonzero()]
+        if names:
+            message = f"validation: the loss of {', '.join(dict.fromkeys(names))} is not finite"
+            raise self.processes.everywhere(PolydiffError(message))
+        return losses
+
+    def _report(self, batch: Batch) -> None:
+        for line in batch.unreadable:
+            if line not in self.reported:
+                _log.warning("left out: %s", line)
+        self.reported.update(batch.unreadable)
+
+    def _batch_losses(self, model: Model, batch: Batch, t: Tensor) -> Tensor:
+        device = self.processes.fabric.device
+        x0 = batch.x.to(device)
+        # Step 1: the times took step 0 of this stream.
+        eps = Seeds(self.seed, batch.positions).normal(x0.shape[1:], stream=VALIDATION, step=1, device=device)
+        with self.processes.fabric.autocast():
+            return self.objective.losses(model.denoiser, x0, t.to(device), eps, model.condition(batch.conditions))
+
+
+def _interval(losses: Tensor) -> tuple[float, float]:
+    """Give the mean of (n, k) losses in k strata of equal mass, and half its 95 % confidence interval."""
+    n, k = losses.shape
+    variance = losses.var(0).sum() / (n * k**2)
+    return float(losses.mean()), student_t(k * (n - 1)) * float(variance.sqrt())
+
+
+def student_t(freedom: int) -> float:
+    """Give the 97.5 % quantile of Student's t to 1 % or better (Abramowitz & Stegun, eq. 26.7.5)."""
+    if freedom == 1:
+        return math.tan(0.475 * math.pi)
+    z = 1.959963984540054
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + math.fsum(term / freedom**power for power, term in enumerate(terms, start=1))

@@ -1,0 +1,67 @@
+"""docs/recipes.md is held to what the code says."""
+
+import json
+import re
+from pathlib import Path
+
+from polydiff.core.prediction import PREDICTIONS
+from polydiff.plugins.host import Host
+from polydiff.plugins.specs import ConditionerSpec, GuidanceSpec, SamplerSpec, ScheduleSpec, TimesSpec, WeightingSpec
+from polydiff.recipe.build import ENGINE
+from polydiff.recipe.options import Options, plain
+from polydiff.recipe.schema import Recipe
+from polydiff.recipe.shape import slot
+
+PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
+KINDS = (ScheduleSpec, SamplerSpec, GuidanceSpec, ConditionerSpec, TimesSpec, WeightingSpec)
+
+
+def rows(columns):
+    lines = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if line.startswith("| ")]
+    return [line for line in lines if len(line) == columns]
+
+
+def keys(place, path=()):
+    for key in place.known_keys():
+        below = place.at(key)
+        if below.is_section:
+            yield from keys(below, (*path, key))
+        else:
+            default = place.type.model_fields[key].get_default(call_default_factory=True)
+            required = place.type.model_fields[key].is_required()
+            yield ".".join((*path, key)), "required" if required else f"`{said(default)}`"
+
+
+def said(default):
+    if hasattr(default, "flat"):
+        return default.name
+    return default if isinstance(default, str) else json.dumps(plain(default))
+
+
+def test_page_has_every_key_with_its_default():
+    documented = {key.strip("`"): default for key, _, default, _ in rows(4) if key != "key"}
+    assert documented.pop("conditions.NAME.dropout") == "`0.1`"
+    assert documented == dict(keys(slot(Recipe)))
+
+
+def components():
+    host = Host()
+    for kind in KINDS:
+        for entry in host.all(kind):
+            yield kind.kind, entry.spec.name, host.load(entry.spec), ENGINE.get(kind, ())
+    for name, target in PREDICTIONS.items():
+        yield "prediction", name, target, ()
+
+
+def test_page_names_every_component_of_the_engine():
+    documented = {(kind, name.strip("`")) for kind, name, _ in rows(3) if kind != "kind"}
+    assert documented == {(kind, name) for kind, name, *_ in components()}
+
+
+def test_page_has_every_option_with_its_default():
+    described = {(kind, name.strip("`")): text for kind, name, text in rows(3)}
+    for kind, name, target, engine in components():
+        options = Options.of(target, engine)
+        defaults = {option: json.dumps(plain(value)) for option, value in options.defaults.items()}
+        documented = re.findall(r"`(\w+)`(?: \(([^()]*)\))?", described[kind, name])
+        assert documented == [(option, defaults.get(option, "")) for option in options.types], (kind, name)

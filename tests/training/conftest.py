@@ -1,0 +1,86 @@
+"""Runs on the toy modality."""
+
+import importlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).with_name("toy_data.py")
+
+RECIPE = """
+modality: toy
+codec: squares
+backbone: {name: toy-net, width: 8}
+conditions: {label: {name: class, width: 8}}
+sample: {steps: 2}
+data: {source: levels, holdout: 0.25}
+train:
+  steps: 12
+  batch: 8
+  optimizer: {lr: 1e-2, warmup: 3, weight_decay: 0.1}
+  validation: {every: 4, samples: 16, bands: 4}
+  preview: {every: 6, samples: 2}
+  checkpoint: {every: 4}
+"""
+
+
+@pytest.fixture
+def toy_recipe(toy, tmp_path):
+    """A recipe file of the toy modality, with the plugin of its data installed."""
+    from polydiff.plugins.host import host
+
+    site = tmp_path / "site"
+    record = site / "polydiff_toy_data-1.0.dist-info"
+    record.mkdir()
+    (site / DATA.name).write_bytes(DATA.read_bytes())
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: polydiff-toy-data\nVersion: 1.0\n")
+    (record / "entry_points.txt").write_text("[polydiff]\ntoy-data = toy_data\n")
+    host.cache_clear()
+    importlib.invalidate_caches()
+    path = tmp_path / "toy.yaml"
+    path.write_text(RECIPE)
+    yield path
+    sys.modules.pop(DATA.stem, None)
+
+
+@pytest.fixture
+def parts_of(toy_recipe):
+    """Assemble the toy recipe, with overrides."""
+    from polydiff.recipe.load import load_recipe
+    from polydiff.training.assemble import assemble
+
+    return lambda *overrides: assemble(load_recipe(toy_recipe, overrides))
+
+
+@pytest.fixture
+def train_toy(parts_of, tmp_path):
+    """Train the toy recipe in a folder, stopped by Ctrl-C after `stop_at` steps where one is given."""
+    import polydiff
+    from polydiff.plugins.host import Host
+    from polydiff.training.processes import launch
+    from polydiff.training.record import Run
+    from polydiff.training.train import train
+
+    class Stopper:
+        def __init__(self, stop_at):
+            self.stop_at = stop_at
+
+        @polydiff.hookimpl
+        def polydiff_step_end(self, run, step, metrics):
+            if step == self.stop_at:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    def run(name, *overrides, stop_at=None, resume=False, observer=None):
+        parts = parts_of(*overrides)
+        told = Host()
+        told.register(Stopper(stop_at))
+        if observer is not None:
+            told.register(observer)
+        run = Run(tmp_path / name, parts.recipe)
+        processes = launch(accelerator="cpu", precision=parts.recipe.train.precision)
+        return run, train(parts, run, processes, host=told, resume=resume)
+
+    return run

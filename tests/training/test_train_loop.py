@@ -1,0 +1,276 @@
+"""Runs from beginning to end."""
+
+import json
+import math
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import polydiff
+from polydiff.errors import DataError, ModelError, PolydiffError, RecipeError, UsageError
+
+TIMINGS = {"seconds", "samples_per_s"}
+
+
+def metrics_of(run):
+    lines = map(json.loads, (run.folder / "metrics.jsonl").read_text().splitlines())
+    return [{key: value for key, value in line.items() if key not in TIMINGS} for line in lines]
+
+
+def tensors_in(checkpoint):
+    return {path.name: load_file(path) for path in checkpoint.glob("*.safetensors")}
+
+
+def assert_same_tensors(a, b):
+    assert a.keys() == b.keys()
+    for file in a:
+        assert a[file].keys() == b[file].keys()
+        for name in a[file]:
+            assert torch.equal(a[file][name], b[file][name]), (file, name)
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "changes"),
+    [(5, ()), (8, ("train.accumulate=2", "train.precision=bf16-mixed")), (7, ("data.workers=1",))],
+)
+def test_resumed_run_equals_the_uninterrupted_one_bit_for_bit(train_toy, stop_at, changes):
+    whole, outcome = train_toy("whole", *changes)
+    assert outcome.reason == "finished"
+    stopped, outcome = train_toy("stopped", *changes, stop_at=stop_at)
+    assert (outcome.reason, outcome.progress.step) == ("interrupted", stop_at)
+    assert not stopped.model.exists()
+    _, outcome = train_toy("stopped", *changes, resume=True)
+    assert (outcome.reason, outcome.progress.step) == ("finished", 12)
+    last = "step-00000012"
+    assert_same_tensors(tensors_in(whole.checkpoints / last), tensors_in(stopped.checkpoints / last))
+    assert_same_tensors(tensors_in(whole.model), tensors_in(stopped.model))
+    assert metrics_of(whole) == metrics_of(stopped)
+    states = [json.loads((run.checkpoints / last / "state.json").read_text()) for run in (whole, stopped)]
+    for state in states:
+        del state["progress"]["seconds"]
+    assert states[0] == states[1]
+
+
+def test_dropout_in_the_network_is_resumed_bit_for_bit(train_toy, toy, monkeypatch):
+    forward = toy.ToyNet.forward
+    monkeypatch.setattr(
+        toy.ToyNet, "forward", lambda self, x, *rest: forward(self, torch.dropout(x, 0.2, self.training), *rest)
+    )
+    whole, _ = train_toy("whole")
+    stopped, _ = train_toy("stopped", stop_at=5)
+    train_toy("stopped", resume=True)
+    assert_same_tensors(tensors_in(whole.model), tensors_in(stopped.model))
+
+
+def test_run_folder_holds_what_the_design_says(train_toy):
+    run, _ = train_toy("run")
+    assert {path.name for path in run.folder.iterdir()} == {
+        "recipe.yaml",
+        "environment.json",
+        "metrics.jsonl",
+        "previews",
+        "checkpoints",
+        "model",
+    }
+    assert sorted(path.name for path in (run.folder / "previews").iterdir()) == [
+        "step-00000000.png",
+        "step-00000006.png",
+        "step-00000012.png",
+    ]
+    assert sorted(path.name for path in run.checkpoints.iterdir()) == ["step-00000008", "step-00000012"]
+    assert [(line["kind"], line["step"]) for line in metrics_of(run)] == [
+        ("validation", 4),
+        ("validation", 8),
+        ("train", 10),
+        ("train", 12),
+        ("validation", 12),
+    ]
+
+
+def test_model_is_the_average_and_previews_carry_the_classes(train_toy):
+    run, _ = train_toy("run")
+    model = polydiff.load(run.folder)
+    average = load_file(run.checkpoints / "step-00000012" / "ema.safetensors")
+    assert_same_tensors({"": dict(model.state_dict())}, {"": average})
+    raw = load_file(run.checkpoints / "step-00000012" / "model.safetensors")
+    assert not torch.equal(raw["denoiser.backbone.out.weight"], average["denoiser.backbone.out.weight"])
+    _, captions = json.loads((run.folder / "previews" / "step-00000012.png").read_text())
+    assert captions == ["0", "1"]
+
+
+def test_training_learns(train_toy):
+    run, outcome = train_toy("run", "train.steps=100", "train.validation.every=10", "train.ema.decay=0.9")
+    losses = [line["loss"] for line in metrics_of(run) if line["kind"] == "validation"]
+    assert losses[-1] < 0.5 * losses[0]
+    assert outcome.progress.figures["loss"] == losses[-1]
+
+
+def test_accumulation_changes_nothing_but_rounding(train_toy):
+    whole, _ = train_toy("whole")
+    parts, _ = train_toy("parts", "train.accumulate=4")
+    a, b = tensors_in(whole.model)["weights.safetensors"], tensors_in(parts.model)["weights.safetensors"]
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], atol=2e-5, rtol=0)
+    for x, y in zip(metrics_of(whole), metrics_of(parts), strict=True):
+        assert x["loss"] == pytest.approx(y["loss"], abs=1e-5)
+
+
+def test_early_stop_restores_the_best_model(train_toy):
+    run, outcome = train_toy(
+        "run", "train.steps=200", "train.validation={every: 2, samples: 16, bands: 4, patience: 3}",
+        "train.optimizer={lr: 3.0, warmup: 0, decay: constant}", "train.ema.decay=0.0", "train.checkpoint.keep=1",
+    )  # fmt: skip
+    progress = outcome.progress
+    assert outcome.reason == "patience"
+    assert progress.step == progress.best_step + 3 * 2
+    best = f"step-{progress.best_step:08d}"
+    assert_same_tensors(
+        {"": dict(polydiff.load(run.folder).state_dict())}, {"": load_file(run.checkpoints / best / "ema.safetensors")}
+    )
+    losses = {line["step"]: line["loss"] for line in metrics_of(run) if line["kind"] == "validation"}
+    assert min(losses, key=losses.get) == progress.best_step
+    assert f"{progress.best['loss']:.4g}" in (run.model / "README.md").read_text()
+
+
+def test_patience_needs_held_out_data(train_toy):
+    with pytest.raises(RecipeError, match=r"patience.*data\.holdout"):
+        train_toy("run", "data.holdout=0", "train.validation.patience=2")
+
+
+def test_run_without_held_out_data_ends_without_figures(train_toy):
+    run, outcome = train_toy("run", "data.holdout=0")
+    assert outcome.progress.figures == {}
+    assert {line["kind"] for line in metrics_of(run)} == {"train"}
+    assert polydiff.load(run.folder).config.modality == "toy"
+
+
+def test_time_limit_ends_an_annealed_run(train_toy):
+    run, outcome = train_toy("run", "train.steps=1000000", "train.max_minutes=0.03", "train.validation.every=1000000",
+                             "train.preview.every=1000000", "train.checkpoint.every=1000000")  # fmt: skip
+    assert outcome.reason == "time"
+    rates = [line["lr"] for line in metrics_of(run) if line["kind"] == "train"]
+    assert rates[0] > 0.9e-2
+    assert rates[-1] < 0.02e-2
+    assert polydiff.load(run.folder)
+
+
+def test_time_limit_that_is_not_reached_changes_nothing(train_toy):
+    free, _ = train_toy("free")
+    limited, outcome = train_toy("limited", "train.max_minutes=1000")
+    assert outcome.reason == "finished"
+    assert_same_tensors(tensors_in(free.model), tensors_in(limited.model))
+
+
+def test_loss_that_is_not_finite_names_step_and_item(train_toy):
+    with pytest.raises(PolydiffError, match=r"^step \d+: the loss of item-7 is not finite"):
+        train_toy("run", "data.source={name: levels, bad: [7]}", "data.holdout=0", "train.preview.every=100")
+
+
+def test_validation_loss_that_is_not_finite_names_the_item(train_toy):
+    changes = ("data.source={name: levels, count: 8}", "data.validation={name: levels, count: 8, bad: [2]}")
+    with pytest.raises(PolydiffError, match=r"^validation: the loss of item-2 is not finite$"):
+        train_toy("run", *changes)
+
+
+def test_unreadable_items_are_named_and_left_out(train_toy, caplog):
+    _, outcome = train_toy("run", "data.source={name: levels, broken: [3]}", "data.holdout=0")
+    assert outcome.reason == "finished"
+    assert [record.getMessage() for record in caplog.records] == ["left out: item-3: cannot be read"]
+
+
+def test_unreadable_item_stops_the_run_where_the_recipe_says_so(train_toy):
+    changes = ("data.source={name: levels, broken: [3]}", "data.holdout=0", "data.on_error=stop")
+    with pytest.raises(DataError, match="item-3: cannot be read"):
+        train_toy("run", *changes)
+
+
+def test_damaged_checkpoint_is_not_resumed(train_toy):
+    run, _ = train_toy("run", stop_at=5)
+    path = run.checkpoints / "step-00000005" / "optimizer.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"optimizer\.safetensors: changed since it was written"):
+        train_toy("run", resume=True)
+
+
+def test_checkpoint_of_another_model_is_not_resumed(train_toy):
+    train_toy("run", stop_at=5)
+    with pytest.raises(ModelError, match="of another model"):
+        train_toy("run", "backbone.width=16", resume=True)
+
+
+def test_there_must_be_something_to_resume(train_toy):
+    with pytest.raises(UsageError, match="no checkpoint to resume from"):
+        train_toy("run", resume=True)
+
+
+def test_finished_run_goes_on_for_more_steps(train_toy):
+    train_toy("run")
+    run, outcome = train_toy("run", "train.steps=16", resume=True)
+    assert (outcome.reason, outcome.progress.step) == ("finished", 16)
+    assert [line["step"] for line in metrics_of(run) if line["kind"] == "validation"] == [4, 8, 12, 16]
+    assert len(json.loads((run.folder / "environment.json").read_text())) == 2
+
+
+def test_observers_hear_everything_in_order(train_toy):
+    heard = []
+
+    class Observer:
+        @polydiff.hookimpl
+        def polydiff_run_start(self, run):
+            heard.append("start")
+
+        @polydiff.hookimpl
+        def polydiff_step_end(self, run, step, metrics):
+            assert metrics.keys() == {"loss", "lr", "grad_norm", *TIMINGS}
+            assert all(map(math.isfinite, metrics.values()))
+            heard.append(step)
+
+        @polydiff.hookimpl
+        def polydiff_validation_end(self, run, step, report):
+            heard.append(f"validation {step} {len(report.bands)}")
+
+        @polydiff.hookimpl
+        def polydiff_preview(self, run, step, path):
+            assert path.is_file()
+            heard.append(f"preview {step}")
+
+        @polydiff.hookimpl
+        def polydiff_checkpoint_saved(self, run, step, path):
+            assert (path / "manifest.json").is_file()
+            heard.append(f"checkpoint {step}")
+
+        @polydiff.hookimpl
+        def polydiff_run_end(self, run, reason):
+            heard.append(reason)
+
+    train_toy("run", "train.steps=4", observer=Observer())
+    assert heard == ["start", "preview 0", 1, 2, 3, 4, "validation 4 4", "checkpoint 4", "preview 4", "finished"]
+
+
+def test_tensorboard_gets_the_same_numbers(train_toy):
+    run, _ = train_toy("run", "train.loggers=[tensorboard]")
+    event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = event_accumulator.EventAccumulator(str(run.folder / "tensorboard"))
+    events.Reload()
+    told = {event.step: event.value for event in events.Scalars("validation/loss")}
+    written = {line["step"]: line["loss"] for line in metrics_of(run) if line["kind"] == "validation"}
+    assert told == pytest.approx(written)
+
+
+def test_mixed_precision_keeps_times_and_noise_exact(train_toy, monkeypatch):
+    from polydiff.training.objective import Objective
+
+    seen = set()
+    losses = Objective.losses
+
+    def spy(self, denoiser, x0, t, eps, cond=None):
+        result = losses(self, denoiser, x0, t, eps, cond)
+        seen.add((x0.dtype, t.dtype, eps.dtype, result.dtype, torch.is_autocast_enabled("cpu")))
+        return result
+
+    monkeypatch.setattr(Objective, "losses", spy)
+    train_toy("run", "train.precision=bf16-mixed")
+    assert seen == {(torch.float32, torch.float64, torch.float32, torch.float32, True)}
