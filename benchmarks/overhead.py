@@ -62,7 +62,7 @@ def measure(name: str, channels: int, shape: tuple[int, ...], arguments: argpars
     print(f"{name:8} {size:11,} {a:7.1f} ms {b:7.1f} ms {100 * (ratio - 1):+8.2f}%")
 
 
-def seconds(run) -> float:  # noqa: ANN001
+def seconds(run) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start

@@ -4,7 +4,12 @@ import importlib
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes says more of a busy machine than of the code.
+hypothesis.settings.register_profile("polydiff", deadline=None)
+hypothesis.settings.load_profile("polydiff")
 
 TOY = Path(__file__).parent / "toy" / "toy_modality.py"
 

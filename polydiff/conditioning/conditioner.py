@@ -45,7 +45,7 @@ class Conditioner(nn.Module, ABC):
     dims: ConditionDims
 
     @classmethod
-    def options_from(cls, source: FactSource, name: str, options: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003
+    def options_from(cls, source: FactSource, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Complete the options with what the training data tell, before the first `Conditioner` is made.
 
         Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from polydiff.plugins.specs import (
     AugmentationSpec,
@@ -25,6 +25,13 @@ def _undotted(name: str) -> str:
     if not name or "." in name:
         raise ValueError("a condition's name is not empty and has no dot")
     return name
+
+
+def _two_a_band(samples: int, info: ValidationInfo) -> int:
+    bands = info.data.get("bands", 0)
+    if samples < 2 * bands:
+        raise ValueError(f"{samples} are too few for {bands} bands; the least is {2 * bands}")
+    return samples
 
 
 Count = Annotated[int, Field(ge=1)]
@@ -111,8 +118,8 @@ class ValidationConfig(Config):
     """How held-out data are judged."""
 
     every: Count = 500
-    samples: Count = 512
     bands: Count = 8
+    samples: Annotated[Count, AfterValidator(_two_a_band), Field(validate_default=True)] = 512
     patience: Count | None = None
 
 

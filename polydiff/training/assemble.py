@@ -57,9 +57,10 @@ def assemble(recipe: Recipe) -> Parts:
     PluginError
         When a name is of a plugin that is missing or broken.
     """
+    recipe = resolve(recipe)
     modality, data = recipe.modality, recipe.data
     source: Source = build(SourceSpec, data.source, modality=modality)
-    recipe = resolve(_complete(recipe, source))
+    recipe = _complete(recipe, source)
     torch.manual_seed(recipe.train.seed)
     model = Model.from_config(recipe)
     try:

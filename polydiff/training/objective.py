@@ -113,6 +113,8 @@ class TrainingLoss(nn.Module):
 
     def _drop(self, conditions: Mapping[str, Sequence[Any]], seeds: Seeds) -> dict[str, list[Any]]:
         """Leave conditions out at random, each on its own."""
+        if not self.dropout:
+            return {}
         draws = seeds.uniform((len(self.dropout),), stream=DROP_CONDITION).T.tolist()
         return {
             name: [None if u < rate else value for u, value in zip(draw, conditions[name], strict=True)]

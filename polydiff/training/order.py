@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from polydiff.data.examples import ExampleSet
@@ -63,3 +63,10 @@ class Order:
 def name_at(examples: ExampleSet, position: int) -> str:
     """Say which item stands at a position, without reading it."""
     return examples.source.name(examples._index(*locate(position, len(examples))))
+
+
+def listed(names: Sequence[str], at_most: int = 5) -> str:
+    """Write names as a list, each once, of bounded length."""
+    names = list(dict.fromkeys(names))
+    more = [f"{len(names) - at_most} more"] if len(names) > at_most else []
+    return ", ".join(names[:at_most] + more)

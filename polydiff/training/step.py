@@ -17,7 +17,7 @@ from polydiff.training.assemble import Parts
 from polydiff.training.ema import EMA
 from polydiff.training.objective import TrainingLoss
 from polydiff.training.optimizer import adamw, learning_rate
-from polydiff.training.order import name_at
+from polydiff.training.order import listed, name_at
 from polydiff.training.processes import Processes
 from polydiff.training.state import TrainState
 
@@ -52,7 +52,8 @@ class Stepper:
         Returns
         -------
         dict
-            "loss", the mean over the global batch; "lr"; "grad_norm", before clipping.
+            "loss", the mean over the global batch; "lr"; "grad_norm", before clipping, but in a step that the gradient
+            scaler of 16-mixed skips.
 
         Raises
         ------
@@ -74,7 +75,8 @@ class Stepper:
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.state.ema.update()
-        return {"loss": loss, "lr": lr, "grad_norm": gradient}
+        metrics = {"loss": loss, "lr": lr}
+        return metrics | {"grad_norm": gradient} if math.isfinite(gradient) else metrics
 
     def _backward(self, batch: Batch, parts_left: int) -> Tensor:
         """Add a part's gradients; those of all processes meet at the last part."""
@@ -91,7 +93,7 @@ class Stepper:
         positions = torch.cat([batch.positions for batch in batches])[~losses.isfinite().cpu()]
         mine = [name_at(self.examples, position) for position in positions.tolist()]
         names = [name for each in self.processes.gather(mine) for name in each]
-        what = f"the loss of {', '.join(names)}" if names else "the gradient"
+        what = f"the loss of {listed(names)}" if names else "the gradient"
         raise self.processes.everywhere(
             PolydiffError(f"step {self.state.progress.step + 1}: {what} is not finite; try a lower train.optimizer.lr")
         )

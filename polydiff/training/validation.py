@@ -15,11 +15,11 @@ from polydiff.core.noise import VALIDATION, Seeds
 from polydiff.core.schedule import Schedule
 from polydiff.data.examples import Batch, ExampleSet
 from polydiff.data.loader import batches
-from polydiff.errors import PolydiffError, RecipeError
+from polydiff.errors import PolydiffError
 from polydiff.model.model import Model
 from polydiff.recipe.schema import ValidationConfig
 from polydiff.training.objective import Objective, stratified
-from polydiff.training.order import name_at
+from polydiff.training.order import listed, name_at
 from polydiff.training.processes import Processes
 
 _log = logging.getLogger(__name__)
@@ -76,11 +76,6 @@ class Validator:
     ----------
     batch
         Samples evaluated at once.
-
-    Raises
-    ------
-    RecipeError
-        When there are fewer than two samples for a band, which then has no confidence interval.
     """
 
     def __init__(
@@ -94,11 +89,6 @@ class Validator:
         workers: int,
         processes: Processes,
     ) -> None:
-        if config.samples < 2 * config.bands:
-            raise RecipeError(
-                f"train.validation.samples: {config.samples} are too few for {config.bands} bands; "
-                f"the least is {2 * config.bands}"
-            )
         self.objective, self.examples, self.bands = objective, examples, config.bands
         self.count = config.samples // config.bands * config.bands
         self.seed, self.batch, self.workers = seed, batch, workers
@@ -150,8 +140,7 @@ class Validator:
         losses = self.processes.total(losses.to(self.processes.fabric.device)).cpu()
         names = [name_at(self.examples, int(j)) for j in losses.isfinite().logical_not().nonzero()]
         if names:
-            message = f"validation: the loss of {', '.join(dict.fromkeys(names))} is not finite"
-            raise self.processes.everywhere(PolydiffError(message))
+            raise self.processes.everywhere(PolydiffError(f"validation: the loss of {listed(names)} is not finite"))
         return losses
 
     def _report(self, batch: Batch) -> None:

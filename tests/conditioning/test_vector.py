@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from polydiff.conditioning.vector import MEASURED, Vector
@@ -128,7 +128,6 @@ def test_example_gives_a_number_or_several(vector):
             vector.prepare(wrong)
 
 
-@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_are_parsed_as_they_are_printed(a, b):
     assert Vector(size=2, width=1, features=2).parse(f"{a}, {b}") == [a, b]

@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from polydiff.recipe.component import Component, ConditionConfig
@@ -53,7 +53,6 @@ def read(schema, text):
     return check(schema, data, {(): "", **locations})
 
 
-@settings(deadline=None)
 @given(recipes)
 def test_dumped_recipe_reads_back_equal(recipe):
     text = dump(recipe)

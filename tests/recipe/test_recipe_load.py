@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,12 @@ def test_wrong_value_is_named_with_its_line(recipe_file, text, message):
 )
 def test_wrong_section_is_named_with_its_line(recipe_file, changes, message):
     assert refusal(recipe_file(**changes)) == message
+
+
+@pytest.mark.parametrize("changes", [["bands=4", "samples=7"], ["bands=300"]])
+def test_validation_needs_two_samples_a_band(recipe_file, changes):
+    message = refusal(recipe_file(), [f"train.validation.{change}" for change in changes])
+    assert re.search(r"train\.validation.*: (7|512) are too few for (4|300) bands; the least is (8|600)$", message)
 
 
 def test_missing_file_is_one_line(tmp_path):

@@ -1,7 +1,7 @@
 import copy
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from polydiff.errors import RecipeError, UsageError
@@ -126,7 +126,6 @@ def test_override_of_no_known_form_is_a_usage_error(recipe_file, override):
 keys = st.lists(st.text("abcxyz_-", min_size=1), min_size=1, max_size=4)
 
 
-@settings(deadline=None)
 @given(keys, st.integers(-5, 5), st.integers())
 def test_what_is_set_is_there_and_says_where_it_came_from(path, before, value):
     override = f"{'.'.join(path)}={value}"
@@ -138,7 +137,6 @@ def test_what_is_set_is_there_and_says_where_it_came_from(path, before, value):
     assert locations[tuple(path)] == f"override {override!r}"
 
 
-@settings(deadline=None)
 @given(st.text() | st.builds("{}={}".format, st.from_regex(r"[a-z\n.]+", fullmatch=True), st.text()))
 def test_any_text_is_an_override_or_refused_as_one(text):
     try:

@@ -2,7 +2,7 @@ import math
 import os
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from polydiff.errors import RecipeError
@@ -132,7 +132,6 @@ def test_tag_that_would_make_an_object_is_refused_and_never_followed(tag, tmp_pa
     assert not os.path.lexists(made)
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from("ab01 .:,-[]{}'\"\n\t#&*!|>%@?~\\\x85\ufeffé")) | st.text())
 @example("? ")
 @example("- : ")

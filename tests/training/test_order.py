@@ -3,7 +3,7 @@
 import pytest
 
 from polydiff.errors import RecipeError
-from polydiff.training.order import Order
+from polydiff.training.order import Order, listed
 
 
 @pytest.mark.parametrize(("parts", "processes"), [(1, 1), (3, 1), (1, 4), (2, 2)])
@@ -25,3 +25,8 @@ def test_batch_that_cannot_be_dealt_is_refused_with_the_nearest():
         Order(127, 2, 0, 2)
     with pytest.raises(RecipeError, match="the nearest is 4"):
         Order(1, 2, 0, 2)
+
+
+def test_long_lists_of_names_are_cut():
+    assert listed(["a", "b", "a"]) == "a, b"
+    assert listed([str(i) for i in range(9)]) == "0, 1, 2, 3, 4, 4 more"

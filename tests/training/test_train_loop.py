@@ -133,6 +133,22 @@ def test_early_stop_restores_the_best_model(train_toy):
     assert f"{progress.best['loss']:.4g}" in (run.model / "README.md").read_text()
 
 
+def test_unconditional_model_trains(train_toy):
+    run, outcome = train_toy("run", "conditions={}")
+    assert outcome.reason == "finished"
+    assert len(polydiff.load(run.folder).conditioners) == 0
+    _, captions = json.loads((run.folder / "previews" / "step-00000012.png").read_text())
+    assert captions == ["", ""]
+
+
+def test_numbers_as_conditions_train_and_caption_previews(train_toy):
+    run, outcome = train_toy("run", "conditions={level: {name: vector, size: 1}}")
+    assert outcome.reason == "finished"
+    _, captions = json.loads((run.folder / "previews" / "step-00000012.png").read_text())
+    assert len(captions) == 2
+    assert all(captions)
+
+
 def test_patience_needs_held_out_data(train_toy):
     with pytest.raises(RecipeError, match=r"patience.*data\.holdout"):
         train_toy("run", "data.holdout=0", "train.validation.patience=2")

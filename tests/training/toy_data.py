@@ -40,7 +40,7 @@ class Levels:
         content = np.random.default_rng(index).normal(label, 0.1, (4, 4)).astype(np.float32)
         if index in self.bad:
             content[0, 0] = np.nan
-        return Example(content, self.name(index), label=str(label))
+        return Example(content, self.name(index), label=str(label), attributes={"level": float(label)})
 
     def name(self, index):
         return f"item-{index}"
