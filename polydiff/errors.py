@@ -44,10 +44,13 @@ class ModelError(PolydiffError):
     exit_code = 5
 
 
-def unknown(kind: str, name: str, choices: Iterable[str]) -> str:
-    """Say that `name` is no `kind`, with the nearest of `choices`, or all of them when none is near."""
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Point to the nearest of `choices`, or to all of them when none is near."""
     choices = sorted(choices)
     near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
-    if near:
-        return f"unknown {kind} '{name}'; did you mean '{near[0]}'?"
-    return f"unknown {kind} '{name}'; there is {', '.join(choices) or 'none'}"
+    return f"did you mean '{near[0]}'?" if near else f"there is {', '.join(choices) or 'none'}"
+
+
+def unknown(kind: str, name: str, choices: Iterable[str]) -> str:
+    """Say that `name` is no `kind`, and what is."""
+    return f"unknown {kind} '{name}'; {nearest(name, choices)}"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -18,7 +17,8 @@ from torch import Tensor
 from polydiff.errors import UsageError
 
 
-def _tensor(t: Tensor | float) -> Tensor:
+def as_tensor(t: Tensor | float) -> Tensor:
+    """Take a Python number for float64."""
     return t if isinstance(t, Tensor) else torch.tensor(t, dtype=torch.float64)
 
 
@@ -54,7 +54,7 @@ class VariancePreserving(Schedule):
 
     def coefficients(self, log_snr: Tensor | float) -> tuple[Tensor, Tensor]:
         """Give alpha = sqrt(sigmoid(log_snr)) and sigma = sqrt(sigmoid(-log_snr))."""
-        log_snr = _tensor(log_snr)
+        log_snr = as_tensor(log_snr)
         return torch.sigmoid(log_snr).sqrt(), torch.sigmoid(-log_snr).sqrt()
 
 
@@ -80,7 +80,7 @@ class Linear(VariancePreserving):
 
     def log_snr(self, t: Tensor | float) -> Tensor:
         """Give -log(exp(B) - 1), or the same of the shifted and scaled alpha."""
-        t = _tensor(t)
+        t = as_tensor(t)
         B = t * (self.beta_min + self.slope * t / 2)
         if not self.alpha_1:
             return -torch.log(torch.expm1(B))
@@ -91,7 +91,7 @@ class Linear(VariancePreserving):
 
     def time(self, log_snr: Tensor | float) -> Tensor:
         """Solve B(t) for t."""
-        log_snr = _tensor(log_snr)
+        log_snr = as_tensor(log_snr)
         if self.alpha_1:
             one_minus_alpha = torch.sigmoid(-log_snr) / (1 + torch.sigmoid(log_snr).sqrt())
             B = -2 * torch.log1p(-(1 - self.alpha_1) * one_minus_alpha)
@@ -120,13 +120,13 @@ class Cosine(VariancePreserving):
 
     def log_snr(self, t: Tensor | float) -> Tensor:
         """Give log of cos^2(a) / (sin(a - a_0) sin(a + a_0)), with cos(a) written as a sine that vanishes at t = 1."""
-        t = _tensor(t)
+        t = as_tensor(t)
         cos_a = torch.sin((1 - t) * self.rate)
         return 2 * cos_a.log() - torch.sin(t * self.rate).log() - torch.sin((t + 2 * self.s) * self.rate).log()
 
     def time(self, log_snr: Tensor | float) -> Tensor:
         """Find the angle a from its sine and cosine."""
-        log_snr = _tensor(log_snr)
+        log_snr = as_tensor(log_snr)
         a_0 = self.s * self.rate
         sin2, cos2 = math.sin(a_0) ** 2, math.cos(a_0) ** 2
         a = torch.atan2((sin2 + cos2 * torch.sigmoid(-log_snr)).sqrt(), (cos2 * torch.sigmoid(log_snr)).sqrt())
@@ -154,14 +154,14 @@ class Sigmoid(VariancePreserving):
 
     def log_snr(self, t: Tensor | float) -> Tensor:
         """Use sigmoid(a) - sigmoid(b) = sinh((a - b) / 2) / (2 cosh(a / 2) cosh(b / 2))."""
-        t = _tensor(t)
+        t = as_tensor(t)
         half = (self.end - self.start) / 2
         constant = math.log(math.cosh(self.start / 2) / math.cosh(self.end / 2))
         return torch.sinh(half * (1 - t)).log() - torch.sinh(half * t).log() + constant
 
     def time(self, log_snr: Tensor | float) -> Tensor:
         """Mix the curve's two ends by alpha^2 and sigma^2 and take the logit."""
-        log_snr = _tensor(log_snr)
+        log_snr = as_tensor(log_snr)
         ends = torch.tensor([self.start, self.end], dtype=log_snr.dtype, device=log_snr.device)
         alpha2, sigma2 = torch.sigmoid(log_snr), torch.sigmoid(-log_snr)
         (low, high), (not_low, not_high) = torch.sigmoid(ends), torch.sigmoid(-ends)
@@ -186,17 +186,17 @@ class EDM(Schedule):
 
     def log_snr(self, t: Tensor | float) -> Tensor:
         """Give -2 log(sigma)."""
-        log_snr: Tensor = -2 * self.rho * (self.low + _tensor(t) * (self.high - self.low)).log()
+        log_snr: Tensor = -2 * self.rho * (self.low + as_tensor(t) * (self.high - self.low)).log()
         return log_snr
 
     def time(self, log_snr: Tensor | float) -> Tensor:
         """Invert sigma^(1/rho)."""
-        t: Tensor = ((-_tensor(log_snr) / (2 * self.rho)).exp() - self.low) / (self.high - self.low)
+        t: Tensor = ((-as_tensor(log_snr) / (2 * self.rho)).exp() - self.low) / (self.high - self.low)
         return t
 
     def coefficients(self, log_snr: Tensor | float) -> tuple[Tensor, Tensor]:
         """Give alpha = 1 and sigma = exp(-log_snr / 2)."""
-        log_snr = _tensor(log_snr)
+        log_snr = as_tensor(log_snr)
         return torch.ones_like(log_snr), (-log_snr / 2).exp()
 
 
@@ -207,83 +207,17 @@ class Flow(Schedule):
 
     def log_snr(self, t: Tensor | float) -> Tensor:
         """Give 2 log((1 - t) / t)."""
-        t = _tensor(t)
+        t = as_tensor(t)
         return 2 * (torch.log1p(-t) - t.log())
 
     def time(self, log_snr: Tensor | float) -> Tensor:
         """Give sigmoid(-log_snr / 2)."""
-        return torch.sigmoid(-_tensor(log_snr) / 2)
+        return torch.sigmoid(-as_tensor(log_snr) / 2)
 
     def coefficients(self, log_snr: Tensor | float) -> tuple[Tensor, Tensor]:
         """Give alpha = sigmoid(log_snr / 2) and sigma = sigmoid(-log_snr / 2)."""
-        lambda_ = _tensor(log_snr) / 2
+        lambda_ = as_tensor(log_snr) / 2
         return torch.sigmoid(lambda_), torch.sigmoid(-lambda_)
-
-
-class Discrete(VariancePreserving):
-    """A table of T noise levels, so that models trained elsewhere run; entry n (from 0) is at t = (n + 1) / T.
-
-    In between, and down to the data at t = 0, alpha_bar is linear in t.
-
-    Parameters
-    ----------
-    betas
-        The variance added at each of T steps, in (0, 1); or
-    alphas_cumprod
-        their running product of 1 - beta, strictly decreasing in [0, 1).
-    zero_terminal_snr
-        Shift and scale the table of sqrt(alpha_bar) so that it ends at 0 (Lin et al. 2024, algorithm 1).
-
-    Raises
-    ------
-    UsageError
-        When not exactly one table is given or it is not one.
-    """
-
-    def __init__(
-        self,
-        *,
-        betas: Sequence[float] | None = None,
-        alphas_cumprod: Sequence[float] | None = None,
-        zero_terminal_snr: bool = False,
-    ) -> None:
-        if (betas is None) == (alphas_cumprod is None):
-            raise UsageError("schedule 'discrete' needs either betas or alphas_cumprod")
-        if betas is not None:
-            log_alpha_bar = torch.log1p(-torch.as_tensor(betas, dtype=torch.float64)).cumsum(0)
-            alpha2, sigma2 = log_alpha_bar.exp(), -torch.expm1(log_alpha_bar)
-        else:
-            alpha2 = torch.as_tensor(alphas_cumprod, dtype=torch.float64)
-            sigma2 = 1 - alpha2
-        if zero_terminal_snr:
-            alpha = alpha2.sqrt()
-            alpha2 = (alpha[0] * (alpha - alpha[-1]) / (alpha[0] - alpha[-1])) ** 2
-            sigma2 = 1 - alpha2
-        self.alpha2 = torch.cat([alpha2.new_ones(1), alpha2])
-        self.sigma2 = torch.cat([sigma2.new_zeros(1), sigma2])
-        if not (self.alpha2.diff() < 0).all() or not self.alpha2[-1] >= 0:
-            raise UsageError(
-                "schedule 'discrete' needs a table whose alphas_cumprod fall strictly, from below 1 to no less than 0"
-            )
-
-    def log_snr(self, t: Tensor | float) -> Tensor:
-        """Interpolate alpha^2 and sigma^2."""
-        t = _tensor(t)
-        alpha2, sigma2 = self.alpha2.to(t), self.sigma2.to(t)
-        u = t * (len(alpha2) - 1)
-        n = u.floor().long().clamp(0, len(alpha2) - 2)
-        w = u - n
-        return torch.lerp(alpha2[n], alpha2[n + 1], w).log() - torch.lerp(sigma2[n], sigma2[n + 1], w).log()
-
-    def time(self, log_snr: Tensor | float) -> Tensor:
-        """Find the interval, then the place in it, from the smaller of alpha^2 and sigma^2."""
-        log_snr = _tensor(log_snr)
-        alpha2, sigma2 = self.alpha2.to(log_snr), self.sigma2.to(log_snr)
-        a, s = torch.sigmoid(log_snr), torch.sigmoid(-log_snr)
-        n = (torch.searchsorted(sigma2, s.contiguous(), right=True) - 1).clamp(0, len(alpha2) - 2)
-        by_sigma = (s - sigma2[n]) / (sigma2[n + 1] - sigma2[n])
-        by_alpha = (alpha2[n] - a) / (alpha2[n] - alpha2[n + 1])
-        return (n + torch.where(s < a, by_sigma, by_alpha)) / (len(alpha2) - 1)
 
 
 class Shifted(Schedule):
@@ -306,7 +240,7 @@ class Shifted(Schedule):
 
     def time(self, log_snr: Tensor | float) -> Tensor:
         """Invert the base at the log-SNR less 2 log b."""
-        return self.base.time(_tensor(log_snr) - self.shift)
+        return self.base.time(as_tensor(log_snr) - self.shift)
 
     def coefficients(self, log_snr: Tensor | float) -> tuple[Tensor, Tensor]:
         """Split as the base does."""

@@ -27,7 +27,7 @@ def polydiff_schedules() -> Iterable[ScheduleSpec]:
         ScheduleSpec("sigmoid", "polydiff.core.schedule:Sigmoid", "variance preserving, sigmoid alpha"),
         ScheduleSpec("edm", "polydiff.core.schedule:EDM", "variance exploding, sigma 0.002 to 80"),
         ScheduleSpec("flow", "polydiff.core.schedule:Flow", "straight lines: alpha = 1 - t, sigma = t"),
-        ScheduleSpec("discrete", "polydiff.core.schedule:Discrete", "a table of betas or of alphas_cumprod"),
+        ScheduleSpec("discrete", "polydiff.core.discrete:Discrete", "a table of betas or of alphas_cumprod"),
         ScheduleSpec("shifted", "polydiff.core.schedule:Shifted", "another schedule for data scaled by b"),
     )
 

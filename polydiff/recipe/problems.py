@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from polydiff.errors import RecipeError, UsageError, unknown
+from polydiff.errors import RecipeError, UsageError, nearest
 from polydiff.recipe.origin import KeyPath
 
 _EXPECTED = {
@@ -107,7 +107,7 @@ def _expected(detail: ErrorDetails) -> str:
 
 def unknown_here(kind: str, key: str, choices: Iterable[str]) -> str:
     """Say that a key is unknown and which is nearest, after a place that names the key already."""
-    return unknown(kind, key, choices).replace(f" '{key}'", "", 1)
+    return f"unknown {kind}; {nearest(key, choices)}"
 
 
 def shown(value: Any) -> str:

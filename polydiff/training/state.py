@@ -123,12 +123,13 @@ class TrainState:
 
     def _load_optimizer(self, tensors: Mapping[str, Tensor], path: Path) -> None:
         index = {name: i for i, name in enumerate(self._names())}
+        parameters = dict(self.model.named_parameters())
         state: dict[int, dict[str, Tensor]] = {}
         for entry, tensor in tensors.items():
             name, _, key = entry.rpartition("/")
             if name not in index:
                 raise ModelError(f"{path}: its optimiser state is of another model, with a parameter {name}")
-            state.setdefault(index[name], {})[key] = tensor
+            state.setdefault(index[name], {})[key] = _laid_out_as(parameters[name], tensor)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
 
 
@@ -139,6 +140,11 @@ def tensors_of(module: nn.Module) -> dict[str, Tensor]:
     for name, tensor in state.items():
         names.setdefault(id(tensor), name)
     return {name: state[name].detach() for name in names.values()}
+
+
+def _laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """Give a tensor the memory format of its parameter: a fused optimiser walks both as they lie in memory."""
+    return torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor
 
 
 @torch.no_grad()

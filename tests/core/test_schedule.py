@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polydiff.core.schedule import EDM, Cosine, Discrete, Flow, Linear, Schedule, Shifted, Sigmoid
+from polydiff.core.discrete import Discrete
+from polydiff.core.schedule import EDM, Cosine, Flow, Linear, Schedule, Shifted, Sigmoid
 from polydiff.errors import UsageError
 
 BETAS = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64).tolist()

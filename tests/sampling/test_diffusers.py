@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from polydiff.core.denoiser import Denoiser
-from polydiff.core.schedule import Discrete
+from polydiff.core.discrete import Discrete
 from polydiff.sampling.ddim import DDIM
 from polydiff.sampling.dpmpp_2m import DPMpp2M
 

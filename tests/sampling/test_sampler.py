@@ -7,9 +7,10 @@ import torch
 
 from polydiff.core.condition import Condition
 from polydiff.core.denoiser import Denoiser
+from polydiff.core.discrete import Discrete
 from polydiff.core.noise import Seeds
 from polydiff.core.oracle import Gaussian
-from polydiff.core.schedule import EDM, Cosine, Discrete, Flow, Linear
+from polydiff.core.schedule import EDM, Cosine, Flow, Linear
 from polydiff.errors import UsageError
 from polydiff.sampling.ddim import DDIM
 from polydiff.sampling.ddpm import DDPM

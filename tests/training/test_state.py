@@ -62,3 +62,25 @@ def test_progress_knows_its_best_validation():
     progress.step = 4
     assert progress.note_validation({"loss": 1.0})
     assert (progress.best_step, progress.stale) == (4, 0)
+
+
+def test_a_channels_last_model_goes_on_as_if_it_had_never_stopped(tmp_path):
+    def state():
+        torch.manual_seed(0)
+        model = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+        return TrainState(model, EMA(model, 0.9), torch.optim.AdamW(model.parameters(), lr=0.01, fused=True), None)
+
+    def step(state, seed):
+        x = torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(seed))
+        state.optimizer.zero_grad()
+        state.model(x).square().sum().backward()
+        state.optimizer.step()
+
+    whole, stopped, resumed = state(), state(), state()
+    step(stopped, 1)
+    stopped.save(tmp_path / "step-00000001")
+    resumed.load(tmp_path / "step-00000001")
+    step(resumed, 2)
+    step(whole, 1)
+    step(whole, 2)
+    assert torch.equal(resumed.model.weight, whole.model.weight)
