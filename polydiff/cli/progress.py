@@ -6,7 +6,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,8 +28,7 @@ def watching(host: Host, run: Run, *, shown: bool) -> Iterator[None]:
         yield
         return
     display = _Bar(run) if sys.stderr.isatty() else _Lines(run)
-    host.register(display, "progress")
-    with display.open():
+    with display.open(), host.observing(display, "progress"):
         yield
 
 
@@ -37,16 +36,12 @@ class _Display(ABC):
     """An observer of one run."""
 
     def __init__(self, run: Run) -> None:
-        self.run: Run | None = run
+        self.run = run
         self.start: tuple[float, float] | None = None
 
-    @contextmanager
-    def open(self) -> Iterator[None]:
+    def open(self) -> AbstractContextManager[object]:
         """Show it from here to the end."""
-        try:
-            yield
-        finally:
-            self.run = None
+        return nullcontext()
 
     @abstractmethod
     def show(self, step: int, fraction: float, loss: float, rate: float) -> None:
@@ -59,8 +54,6 @@ class _Display(ABC):
     @polydiff.hookimpl
     def polydiff_step_end(self, run: Run, step: int, metrics: Mapping[str, float]) -> None:
         """Show the step."""
-        if run is not self.run:
-            return
         minutes = run.recipe.train.max_minutes
         fraction = max(step / run.steps, metrics["seconds"] / (60 * minutes) if minutes else 0.0)
         self.start = self.start or (time.monotonic(), fraction)
@@ -69,8 +62,7 @@ class _Display(ABC):
     @polydiff.hookimpl
     def polydiff_validation_end(self, run: Run, step: int, report: Any) -> None:
         """Show the validation."""
-        if run is self.run:
-            self.say(f"step {step}: validation loss {report.total.loss:.4f} ± {report.total.ci:.4f}")
+        self.say(f"step {step}: validation loss {report.total.loss:.4f} ± {report.total.ci:.4f}")
 
 
 class _Bar(_Display):
@@ -85,13 +77,10 @@ class _Bar(_Display):
         self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
         self.task = self.bar.add_task("", total=1.0, state="")
 
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        with super().open(), self.bar:
-            yield
+    def open(self) -> AbstractContextManager[object]:
+        return self.bar
 
     def show(self, step: int, fraction: float, loss: float, rate: float) -> None:
-        assert self.run is not None
         state = f"step {step}/{self.run.steps}  loss {loss:.4f}  {rate:.0f} samples/s"
         self.bar.update(self.task, completed=fraction, state=state)
 
@@ -107,10 +96,9 @@ class _Lines(_Display):
         self.last = time.monotonic()
 
     def show(self, step: int, fraction: float, loss: float, rate: float) -> None:
-        assert self.run is not None
         assert self.start is not None
         now = time.monotonic()
-        if now - self.last < PLAIN_INTERVAL:
+        if now - self.last < PLAIN_INTERVAL or fraction == self.start[1]:
             return
         self.last = now
         began, first = self.start

@@ -6,7 +6,8 @@ import functools
 import importlib
 import importlib.util
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -79,10 +80,17 @@ class Host:
         PluginError
             For a misspelled hook, a hook that fails, or a record that is no spec; nothing is registered then.
         """
-        record, hook = admit(Candidate(Plugin(name), lambda: observer))
-        if record.status == "broken":
-            raise PluginError(f"{record.plugin}: {record.error}")
-        self._add(record, hook)
+        self._add(*self._admitted(observer, name))
+
+    @contextmanager
+    def observing(self, observer: object, name: str) -> Iterator[None]:
+        """Tell an object with `@polydiff.hookimpl` methods of runs, while inside; raises as `register` does."""
+        record, hook = self._admitted(observer, name)
+        self.hook.add(record.plugin, hook)
+        try:
+            yield
+        finally:
+            self.hook.forget(record.plugin)
 
     def all(self, kind: type[S], modality: str | None = None) -> list[Registered]:
         """List everything of a kind, in the order of registration; of one modality, where one is given."""
@@ -167,6 +175,12 @@ class Host:
         for entry in record.registered:
             self._index[entry.key].append(entry)
         self.hook.add(record.plugin, hook)
+
+    def _admitted(self, observer: object, name: str) -> tuple[PluginRecord, HookRelay]:
+        record, hook = admit(Candidate(Plugin(name), lambda: observer))
+        if record.status == "broken":
+            raise PluginError(f"{record.plugin}: {record.error}")
+        return record, hook
 
     def _report_missing(self, blocked: Collection[str]) -> None:
         known = {record.plugin.name for record in self._records[1:]}

@@ -41,10 +41,11 @@ class Observers:
             except Exception as error:
                 if not plugin.distribution:
                     raise
-                self._forget(plugin)
+                self.forget(plugin)
                 _log(f"{plugin} fails in {name} and is told no more: {in_one_line(error)}")
 
-    def _forget(self, plugin: Plugin) -> None:
+    def forget(self, plugin: Plugin) -> None:
+        """Tell a plugin no more."""
         for name, listeners in self._listeners.items():
             self._listeners[name] = [each for each in listeners if each[0] is not plugin]
 

@@ -105,7 +105,7 @@ def _resume(run: Run, step: Stepper) -> None:
 def _open(parts: Parts, run: Run, processes: Processes, host: Host) -> Metrics | None:
     """Open the run's folder and, on the first process, its metrics."""
     devices = processes.gather(_device_name(processes.fabric.device))
-    plugins = {record.plugin.name: record.plugin.version for record in host.plugins}
+    plugins = {record.plugin.name: record.plugin.version for record in host.plugins if record.status == "ok"}
     metrics: list[Metrics] = []
 
     def open_run() -> None:

@@ -51,6 +51,16 @@ def test_time_limit_that_comes_first_tells_the_time_left(clock, capsys):
     assert capsys.readouterr().err == "step 10/1000000: loss 0.2500, 128 samples/s, 50 s left\n"
 
 
+def test_a_first_step_that_takes_long_tells_no_time_left(clock, capsys):
+    host, run = Host(), run_of()
+    with progress.watching(host, run, shown=True):
+        clock.seconds += 11.0
+        step(host, run, 1)
+        clock.seconds += 11.0
+        step(host, run, 2)
+    assert capsys.readouterr().err == "step 2/100: loss 0.2500, 128 samples/s, 1078 s left\n"
+
+
 def test_a_terminal_gets_a_bar_that_goes_away(monkeypatch, capsys):
     monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
@@ -63,10 +73,10 @@ def test_a_terminal_gets_a_bar_that_goes_away(monkeypatch, capsys):
     assert "step 50: validation loss 0.5000 ± 0.0100" in shown
 
 
-def test_other_runs_and_later_ones_are_not_shown(clock, capsys):
+def test_nothing_is_shown_afterwards_nor_where_another_process_shows(clock, capsys):
     host, run = Host(), run_of()
     with progress.watching(host, run, shown=True):
-        host.hook.polydiff_validation_end(run=run_of(), step=1, report=report(0.5, 0.01))
+        pass
     host.hook.polydiff_validation_end(run=run, step=1, report=report(0.5, 0.01))
     with progress.watching(host, run, shown=False):
         host.hook.polydiff_validation_end(run=run, step=1, report=report(0.5, 0.01))

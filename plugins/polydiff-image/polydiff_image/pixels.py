@@ -120,15 +120,15 @@ class Pixels(Codec):
         """Resample what is to be seen of a picture to the size at which it stands in the frame."""
         width, height = picture.size
         size = self.width, self.height
-        seen: tuple[float, float] = width, height
+        left = top = 0.0
         if self.fitting == "pad":
             scale = min(self.width / width, self.height / height)
             size = max(1, round(width * scale)), max(1, round(height * scale))
         elif self.fitting == "crop":
             scale = max(self.width / width, self.height / height)
-            seen = self.width / scale, self.height / scale
-        left, top = (width - seen[0]) / 2, (height - seen[1]) / 2
-        box = left, top, left + seen[0], top + seen[1]
+            left = max(0.0, (width - self.width / scale) / 2)  # rounding can bring it below
+            top = max(0.0, (height - self.height / scale) / 2)
+        box = left, top, width - left, height - top
         return picture.resize(size, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
 
     def _in_channels(self, levels: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from polydiff_image.pictures import SHRUNK
 from polydiff_image.pixels import Pixels
@@ -112,6 +114,15 @@ def test_crop_keeps_the_middle():
 def test_crop_of_a_tall_picture_keeps_the_middle():
     x = Pixels(10, 1, "crop").encode(stripes().rotate(90, expand=True))
     assert torch.allclose((x[0, 1:-1] + 1) * 127.5, torch.tensor(128.0), atol=4)
+
+
+@given(*[st.integers(1, 90)] * 4, st.sampled_from(["crop", "pad", "stretch"]))
+def test_any_size_is_fitted_into_any_frame(width, height, frame_width, frame_height, fit):
+    codec = Pixels((frame_width, frame_height), 1, fit, "black")
+    x = codec.encode(Image.new("L", (width, height), 255))
+    assert x.shape == (1, frame_height, frame_width)
+    assert x.max() == 1
+    assert fit == "pad" or x.min() == 1
 
 
 def test_pad_shows_all_on_the_background():
