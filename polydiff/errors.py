@@ -6,6 +6,10 @@ import difflib
 from collections.abc import Iterable
 
 
+SHOWN = 12
+"""How many choices a message lists."""
+
+
 class PolydiffError(Exception):
     """The user, their files or their machine are at fault; the message says what, where and the nearest valid
     choice.
@@ -45,10 +49,13 @@ class ModelError(PolydiffError):
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """Point to the nearest of `choices`, or to all of them when none is near."""
+    """Point to the nearest of `choices`, or list them when none is near; a number is no misspelling of another."""
     choices = sorted(choices)
-    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
-    return f"did you mean '{near[0]}'?" if near else f"there is {', '.join(choices) or 'none'}"
+    near = [] if name.isdecimal() else difflib.get_close_matches(name, choices, n=1)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    more = f" and {len(choices) - SHOWN} more" if len(choices) > SHOWN else ""
+    return f"there is {', '.join(choices[:SHOWN]) or 'none'}{more}"
 
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> str:

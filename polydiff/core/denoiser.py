@@ -71,13 +71,20 @@ class NetworkDenoiser(Denoiser):
 
     def output(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
         """Give the network's own output, as `x_t`."""
-        alpha, sigma = (per_sample(c, x_t) for c in self.schedule(t))
-        log_snr = self.schedule.log_snr(t).clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT).to(x_t)
-        x = x_t * self.prediction.input_scale(alpha, sigma).to(x_t.dtype)
-        output: Tensor = self.backbone(x, log_snr.expand(x_t.shape[0]), cond)
-        return output.to(x_t.dtype)
+        return self._output(x_t, *self._level(x_t, t), cond)
 
     def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
         """Give the x_0 that the network's output stands for."""
-        alpha, sigma = (per_sample(c, x_t).to(x_t.dtype) for c in self.schedule(t))
-        return self.prediction.to_x0(self.output(x_t, t, cond), x_t, alpha, sigma)
+        log_snr, alpha, sigma = self._level(x_t, t)
+        return self.prediction.to_x0(self._output(x_t, log_snr, alpha, sigma, cond), x_t, alpha, sigma)
+
+    def _level(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Give log-SNR, alpha and sigma at t, computed in the precision of t, for use on `x_t`."""
+        log_snr = self.schedule.log_snr(t)
+        alpha, sigma = (per_sample(c, x_t).to(x_t.dtype) for c in self.schedule.coefficients(log_snr))
+        return log_snr, alpha, sigma
+
+    def _output(self, x_t: Tensor, log_snr: Tensor, alpha: Tensor, sigma: Tensor, cond: Condition | None) -> Tensor:
+        told = log_snr.clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT).to(x_t).expand(x_t.shape[0])
+        output: Tensor = self.backbone(x_t * self.prediction.input_scale(alpha, sigma), told, cond)
+        return output.to(x_t.dtype)

@@ -109,7 +109,7 @@ class ExampleSet(Dataset[Item]):
         if not len(indices):
             raise DataError("there is no item in this set of examples")
         if on_error == "stop" and source.unreadable:
-            raise DataError(source.unreadable[0])
+            raise DataError(f"{source.unreadable[0]}; data.on_error=skip leaves it out")
         self.source = source
         self.indices = np.asarray(indices, dtype=np.int64)
         self.codec = codec

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -39,6 +41,8 @@ class ClassifierFree(Denoiser):
         rescale: float = 0.0,
     ) -> None:
         super().__init__()
+        if not math.isfinite(scale):
+            raise UsageError(f"guidance 'cfg' needs a finite scale, got {scale}")
         if not 0 <= interval[0] < interval[1] <= 1:
             raise UsageError(f"guidance 'cfg' needs an interval of times within 0 and 1, got {list(interval)}")
         if not 0 <= rescale <= 1:

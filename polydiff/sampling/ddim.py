@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from polydiff.core.condition import Condition
@@ -39,5 +40,5 @@ class DDIM(Sampler):
         ratio = t.alpha * s.sigma / (s.alpha * t.sigma)
         v = self.eta * s.sigma * math.sqrt(1 - ratio**2)
         c_x = math.sqrt(s.sigma**2 - v**2) / t.sigma
-        x_s = c_x * x_t + (s.alpha - t.alpha * c_x) * x0
-        return Step(x_s + v * noise() if v > 0 else x_s, x0)
+        x_s = torch.add(c_x * x_t, x0, alpha=s.alpha - t.alpha * c_x)
+        return Step(torch.add(x_s, noise(), alpha=v) if v > 0 else x_s, x0)

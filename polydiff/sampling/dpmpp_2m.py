@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from polydiff.core.condition import Condition
@@ -46,6 +47,6 @@ class DPMpp2M(Sampler):
             assert carry.level.t > t.t, "the history is of a later time"
             h, h_before = s.half_log_snr - t.half_log_snr, t.half_log_snr - carry.level.half_log_snr
             if math.isfinite(h_before):
-                D = x0 + h / (2 * h_before) * (x0 - carry.x0)
+                D = torch.lerp(carry.x0, x0, 1 + h / (2 * h_before))
         c_x = s.sigma / t.sigma
-        return Step(c_x * x_t + (s.alpha - t.alpha * c_x) * D, x0, History(t, x0))
+        return Step(torch.add(c_x * x_t, D, alpha=s.alpha - t.alpha * c_x), x0, History(t, x0))

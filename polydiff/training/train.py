@@ -98,7 +98,7 @@ def _validator(parts: Parts, order: Order, processes: Processes) -> Validator | 
 def _resume(run: Run, step: Stepper) -> None:
     found = checkpoint.steps(run.checkpoints)
     if not found:
-        raise UsageError(f"{run.folder} has no checkpoint to resume from; start again without --resume")
+        raise UsageError(f"{run.folder} has no checkpoint to resume from; remove it and start again without --resume")
     step.state.load(checkpoint.path_of(run.checkpoints, found[-1]))
 
 
