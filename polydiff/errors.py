@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-
 SHOWN = 12
 """How many choices a message lists."""
 

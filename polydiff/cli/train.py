@@ -12,6 +12,7 @@ import click
 from polydiff.cli.errors import INTERRUPTED
 from polydiff.errors import UsageError
 from polydiff.plugins.host import host
+from polydiff.plugins.specs import PresetSpec
 
 if TYPE_CHECKING:
     from polydiff.recipe.schema import Recipe
@@ -57,6 +58,8 @@ def train(
     from polydiff.training.assemble import assemble  # noqa: PLC0415 (it imports torch)
     from polydiff.training.processes import launch  # noqa: PLC0415
 
+    if out is not None and not resume:
+        _check_new(out)
     changes = [*overrides, f"train.precision={precision}"] if precision else overrides
     parts = assemble(_resumed(recipe, out, changes) if resume else _new(recipe, changes))
     if print_recipe:
@@ -81,6 +84,10 @@ def _new(recipe: str, overrides: Sequence[str]) -> Recipe:
     path = Path(recipe)
     if (path / "recipe.yaml").exists():
         raise UsageError(f"{path} is a run; to go on with it: polydiff train {path} --resume")
+    if path.is_dir() and not any(entry.spec.name == recipe for entry in host().all(PresetSpec)):
+        raise UsageError(
+            f"{path} is a folder and no run; to train on it: polydiff train RECIPE data.source.path={path}"
+        )
     is_file = path.is_file() or path.suffix in {".yaml", ".yml"}
     return load_recipe(path if is_file else host().preset(recipe), overrides)
 
@@ -143,10 +150,14 @@ def _new_folder(out: Path | None, name: str) -> Path:
     """Choose the run's folder; `open_folder` makes it."""
     if out is None:
         return next(folder for i in count(1) if not (folder := RUNS / (name if i == 1 else f"{name}-{i}")).exists())
+    _check_new(out)
+    return out
+
+
+def _check_new(out: Path) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         hint = f"polydiff train {out} --resume goes on with it" if (out / "recipe.yaml").exists() else "it is no run"
         raise UsageError(f"{out} exists; {hint}. Choose another --out for a new run")
-    return out
 
 
 def _conclude(run: Run, outcome: Outcome) -> None:

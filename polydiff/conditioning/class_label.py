@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from polydiff.conditioning.conditioner import Conditioner, FactSource, known_facts
+from polydiff.conditioning.conditioner import Conditioner, FactSource, absent, known_facts
 from polydiff.core.condition import Condition, ConditionDims
-from polydiff.errors import DataError, UsageError, unknown
+from polydiff.errors import DataError, UsageError, nearest, unknown
 
 SCALE = math.sqrt(0.5)
 """The root mean square of the sines and cosines that stand for the time."""
@@ -54,14 +54,16 @@ class ClassLabel(Conditioner):
         """
         occurring = list(source.classes) if name == "label" else sorted({str(v) for v in known_facts(source, name)})
         if not occurring:
-            raise DataError(f"the data has no '{name}' to make classes of")
+            raise absent(source, name)
         listed: list[str] = occurring if options.get("classes") is None else options["classes"]
         for each in listed:
             if each not in occurring:
-                raise DataError(f"no example has the {name} '{each}', which conditions.{name}.classes lists")
+                raise DataError(f"no example has the {name} '{each}', which classes lists; {nearest(each, occurring)}")
         for each in occurring:
             if each not in listed:
-                raise DataError(f"the data has the {name} '{each}', which conditions.{name}.classes does not list")
+                raise DataError(
+                    f"the data has the {name} '{each}', which classes does not list; {nearest(each, listed)}"
+                )
         return {**options, "classes": list(listed)}
 
     def prepare(self, value: Any) -> int | None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from torch import nn
 
 from polydiff.core.condition import Condition, ConditionDims
-from polydiff.errors import DataError
+from polydiff.errors import DataError, nearest
 
 
 class Facts(Protocol):
     """What is known of one example."""
+
+    @property
+    def facts(self) -> Sequence[str]:
+        """Name the facts that are known."""
 
     def get(self, key: str) -> Any:
         """Give the fact of that name, `None` when it is not known."""
@@ -87,6 +92,17 @@ class Conditioner(nn.Module, ABC):
     @abstractmethod
     def forward(self, values: Sequence[Any]) -> Condition:
         """Make the condition of B raw values; of `None` exactly the unconditional one, zeros."""
+
+
+def absent(source: FactSource, name: str) -> DataError:
+    """Make the error that no example has a fact; it names the nearest that the first readable one has."""
+    facts: Sequence[str] = ()
+    for i in range(len(source)):
+        with suppress(DataError):
+            facts = source[i].facts
+            break
+    hint = f"; {nearest(name, facts)}" if facts else " or any other: conditions={} trains without"
+    return DataError(f"no example has the fact '{name}'{hint}")
 
 
 def known_facts(source: FactSource, name: str, at_most: int | None = None) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from polydiff.conditioning.conditioner import Conditioner, FactSource, known_facts
+from polydiff.conditioning.conditioner import Conditioner, FactSource, absent, known_facts
 from polydiff.core.condition import Condition, ConditionDims
 from polydiff.errors import DataError, UsageError
 
@@ -82,7 +82,7 @@ class Vector(Conditioner):
             return {**options, "size": given.get("size", len(given["mean"]))}
         numbers = [_numbers(value) for value in known_facts(source, name, MEASURED)]
         if not numbers:
-            raise DataError(f"no example has the fact '{name}'")
+            raise absent(source, name)
         size = given.get("size", len(numbers[0]))
         if odd := next((each for each in numbers if len(each) != size), None):
             where = f"conditions.{name}.size says {size}" if "size" in given else f"another has {size}"

@@ -79,9 +79,9 @@ class NetworkDenoiser(Denoiser):
         return self.prediction.to_x0(self._output(x_t, log_snr, alpha, sigma, cond), x_t, alpha, sigma)
 
     def _level(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Give log-SNR, alpha and sigma at t, computed in the precision of t, for use on `x_t`."""
+        """Give log-SNR, alpha and sigma at t, computed where t is and in its precision, for use on `x_t`."""
         log_snr = self.schedule.log_snr(t)
-        alpha, sigma = (per_sample(c, x_t).to(x_t.dtype) for c in self.schedule.coefficients(log_snr))
+        alpha, sigma = (per_sample(c, x_t).to(x_t) for c in self.schedule.coefficients(log_snr))
         return log_snr, alpha, sigma
 
     def _output(self, x_t: Tensor, log_snr: Tensor, alpha: Tensor, sigma: Tensor, cond: Condition | None) -> Tensor:

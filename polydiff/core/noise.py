@@ -71,18 +71,17 @@ class Seeds:
     ) -> Tensor:
         """Draw standard normal numbers, (B, *shape), by the Box-Muller transform in float64."""
         size = math.prod(shape)
-        words = self._words(-(-size // 4), stream, step, device)
+        has_float64 = device is None or torch.device(device).type != "mps"
+        words = self._words(-(-size // 4), stream, step, device if has_float64 else "cpu")
         u = (words.double() + 0.5) * 2.0**-32
         radius, angle = (-2 * u[..., 0::2].log()).sqrt(), 2 * math.pi * u[..., 1::2]
         pairs = torch.stack([radius * angle.cos(), radius * angle.sin()], -1)
-        return pairs.flatten(1)[:, :size].reshape(-1, *shape).to(dtype)
+        return pairs.flatten(1)[:, :size].reshape(-1, *shape).to(device, dtype)
 
-    def uniform(
-        self, shape: Sequence[int], *, stream: int, step: int = 0, device: torch.device | str | None = None
-    ) -> Tensor:
-        """Draw numbers uniform in the open interval (0, 1), (B, *shape) float64, with 52 random bits each."""
+    def uniform(self, shape: Sequence[int], *, stream: int, step: int = 0) -> Tensor:
+        """Draw numbers uniform in the open interval (0, 1), (B, *shape) float64 on the CPU, of 52 random bits."""
         size = math.prod(shape)
-        words = self._words(-(-size // 2), stream, step, device).view(len(self), -1, 2)
+        words = self._words(-(-size // 2), stream, step, None).view(len(self), -1, 2)
         bits = (words[..., 0] << 20) | (words[..., 1] >> 12)
         return ((bits.double() + 0.5) * 2.0**-52)[:, :size].reshape(-1, *shape)
 

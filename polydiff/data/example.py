@@ -31,6 +31,12 @@ class Example:
     caption: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def facts(self) -> list[str]:
+        """Name the facts that are known."""
+        facts = {"label": self.label, "caption": self.caption, **self.attributes}
+        return [key for key, value in facts.items() if value is not None]
+
     def get(self, key: str) -> Any:
         """Give the fact of that name: "label", "caption" or an attribute; `None` when it is not known."""
         if key == "label":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -46,13 +48,16 @@ class Output:
 
     Raises
     ------
+    PolydiffError
+        When the folder may not be written to.
     UsageError
-        When a sample of `indices` is there already: without `overwrite`, or with it when a file is not one that
-        a generation wrote.
+        When it is a file, or in one; when a sample of `indices` is there already: without `overwrite`, or with it
+        when a file is not one that a generation wrote.
     """
 
     def __init__(self, folder: Path, indices: range, *, overwrite: bool) -> None:
         self.folder = folder
+        _check_writable(folder)
         self.earlier = list(_read(folder / RECORDS))
         theirs = {name for record in self.earlier for name in _names(record)}
         self.stale = [name for name in _names_in(folder) if _index(name) in indices]
@@ -77,6 +82,15 @@ class Output:
         for name in self.stale:
             if name not in kept and _index(name) in fresh:
                 (self.folder / name).unlink(missing_ok=True)
+
+
+def _check_writable(folder: Path) -> None:
+    """Refuse what could not be written to, before anything is computed."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise UsageError(f"{there} is a file: choose another --out")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise files.cannot_write(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def _read(file: Path) -> Iterator[dict[str, Any]]:

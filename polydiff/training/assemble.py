@@ -84,7 +84,11 @@ def _complete(recipe: Recipe, source: Source) -> Recipe:
     conditions = {}
     for name, condition in recipe.conditions.items():
         conditioner = host().load(host().find(ConditionerSpec, condition.name))
-        conditions[name] = condition.with_options(conditioner.options_from(source, name, condition.options))
+        try:
+            options = conditioner.options_from(source, name, condition.options)
+        except DataError as error:
+            raise condition.error(str(error)) from error
+        conditions[name] = condition.with_options(options)
     return recipe.model_copy(update={"conditions": conditions})
 
 

@@ -36,18 +36,18 @@ class Objective:
         x0, eps
             (B, *), data and standard normal noise.
         t
-            (B,) float64, in [0, 1].
+            (B,) float64, in [0, 1]; on any device, the CPU does.
 
         Returns
         -------
         Tensor
             (B,) of the dtype of `x0`.
         """
-        alpha, sigma = (per_sample(c, x0).to(x0.dtype) for c in denoiser.schedule(t))
+        alpha, sigma = (per_sample(c, x0).to(x0) for c in denoiser.schedule(t))
         output = denoiser.output(alpha * x0 + sigma * eps, t, cond)
         error = output - denoiser.prediction.target(x0, eps, alpha, sigma)
         weight = self.weighting.of_output(denoiser.schedule.log_snr(t), denoiser.schedule, denoiser.prediction)
-        return weight.to(x0.dtype) * error.square().flatten(1).mean(1)
+        return weight.to(x0) * error.square().flatten(1).mean(1)
 
 
 def stratified(jitter: Tensor, stratum: Tensor, strata: int) -> Tensor:
@@ -107,7 +107,7 @@ class TrainingLoss(nn.Module):
         seeds = Seeds(self.seed, positions)
         denoiser = self.model.denoiser
         u = stratified(seeds.uniform((), stream=TRAIN_TIME), positions % self.batch, self.batch)
-        t = self.objective.times(u, denoiser.schedule).to(x0.device)
+        t = self.objective.times(u, denoiser.schedule)
         eps = seeds.normal(x0.shape[1:], stream=TRAIN_NOISE, device=x0.device, dtype=x0.dtype)
         return self.objective.losses(denoiser, x0, t, eps, self.model.condition(self._drop(conditions, seeds)))
 

@@ -155,7 +155,7 @@ class Validator:
         # Step 1: the times took step 0 of this stream.
         eps = Seeds(self.seed, batch.positions).normal(x0.shape[1:], stream=VALIDATION, step=1, device=device)
         with self.processes.fabric.autocast():
-            return self.objective.losses(model.denoiser, x0, t.to(device), eps, model.condition(batch.conditions))
+            return self.objective.losses(model.denoiser, x0, t, eps, model.condition(batch.conditions))
 
 
 def _interval(losses: Tensor) -> tuple[float, float]:

@@ -89,12 +89,12 @@ def test_classes_of_an_attribute_are_the_values_that_occur():
 
 
 def test_listed_class_without_any_example_is_refused():
-    with pytest.raises(DataError, match=r"no example has the label 'c', which conditions\.label\.classes lists"):
+    with pytest.raises(DataError, match="no example has the label 'c', which classes lists; there is a, b"):
         ClassLabel.options_from(Labelled(["a", "b"]), "label", {"classes": ["a", "b", "c"]})
 
 
 def test_class_of_the_data_that_is_not_listed_is_refused():
-    with pytest.raises(DataError, match=r"the data has the label 'b', which conditions\.label\.classes does not list"):
+    with pytest.raises(DataError, match="the data has the label 'b', which classes does not list; there is a"):
         ClassLabel.options_from(Labelled(["a", "b"]), "label", {"classes": ["a"]})
 
 
@@ -104,7 +104,7 @@ def test_empty_list_of_classes_is_not_taken_for_none():
 
 
 def test_data_without_labels_has_no_classes():
-    with pytest.raises(DataError, match="the data has no 'label'"):
+    with pytest.raises(DataError, match="no example has the fact 'label' or any other"):
         ClassLabel.options_from(Labelled([None]), "label", {})
 
 

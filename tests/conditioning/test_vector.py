@@ -97,7 +97,7 @@ def test_measuring_reads_some_thousands_of_examples_spread_evenly():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ([None, None], "no example has the fact 'size'"),
+        ([None, None], "no example has the fact 'size' or any other"),
         ([1.0, [1.0, 2.0]], "an example has 2 numbers as its 'size', while another has 1"),
         (["large"], "'large' is neither a finite number"),
         ([math.nan], "nan is neither a finite number"),
