@@ -12,7 +12,7 @@ means = torch.tensor([[0.0, 1.0], [-0.9, -0.5], [0.9, -0.5]])
 denoiser = polydiff.oracle.Mixture(means, torch.full((3,), 0.5), torch.ones(3), polydiff.schedule("cosine"))
 first_class = polydiff.Condition(vector=torch.tensor([1.0, 0.0, 0.0]).expand(2000, 3))
 
-x_1 = polydiff.Seeds(seed=0, indices=range(2000)).normal((2,), stream=0)
+x_1 = polydiff.prior(denoiser.schedule, polydiff.Seeds(0, range(2000)), (2,))
 for scale, interval in ((1.0, (0.0, 1.0)), (2.0, (0.0, 1.0)), (4.0, (0.0, 1.0)), (4.0, (0.3, 0.7))):
     guided = polydiff.guidance("cfg", denoiser, scale=scale, interval=interval)
     x_0 = polydiff.sampler("dpm++2m").sample(guided, x_1, steps=40, cond=first_class)

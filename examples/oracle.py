@@ -11,7 +11,7 @@ import polydiff
 means, stds, weights = torch.tensor([[-1.0, 2.0], [0.4, 0.6], [0.3, 0.7]], dtype=torch.float64)
 denoiser = polydiff.oracle.Mixture(means, stds, weights, polydiff.schedule("cosine"))
 
-x_1 = polydiff.Seeds(seed=0, indices=range(1000)).normal((), stream=0, dtype=torch.float64)
+x_1 = polydiff.prior(denoiser.schedule, polydiff.Seeds(0, range(1000)), ()).double()
 exact = denoiser.flow(x_1, 1.0, 0.0)
 for name in ("ddim", "dpm++2m"):
     for steps in (10, 20, 40, 80):

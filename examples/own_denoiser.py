@@ -29,10 +29,10 @@ class Memory(polydiff.Denoiser):
 
 turns = torch.linspace(0, 2 * math.pi, 13)[:-1]
 clock = torch.stack([turns.sin(), turns.cos()], 1)
-x_1 = polydiff.Seeds(seed=0, indices=range(1200)).normal((2,), stream=0)
 
 for name in ("linear", "flow"):
     schedule = polydiff.schedule(name)
+    x_1 = polydiff.prior(schedule, polydiff.Seeds(0, range(1200)), (2,))
     x_0 = polydiff.sampler("dpm++2m").sample(Memory(clock, schedule), x_1, steps=30)
     distance, hour = torch.cdist(x_0, clock).min(1)
     print(f"{name}: {hour.bincount(minlength=12).tolist()} samples at each hour, at most {distance.max():.1e} from it")

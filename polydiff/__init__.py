@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from polydiff.model import load
     from polydiff.plugins.factory import guidance, sampler, schedule
     from polydiff.plugins.hookspecs import hookimpl
+    from polydiff.sampling.sampler import prior
 
     __version__: str
 
@@ -30,6 +31,7 @@ __all__ = [
     "hookimpl",
     "load",
     "oracle",
+    "prior",
     "sampler",
     "schedule",
 ]
@@ -44,6 +46,7 @@ _HOMES = MappingProxyType(
         "hookimpl": "polydiff.plugins.hookspecs",
         "load": "polydiff.model",
         "oracle": "polydiff.core",
+        "prior": "polydiff.sampling.sampler",
         "sampler": "polydiff.plugins.factory",
         "schedule": "polydiff.plugins.factory",
     }

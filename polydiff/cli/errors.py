@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -46,18 +47,20 @@ def report(error: BaseException, *, debug: bool) -> int:
         if context is not None:
             _say(f"see `{context.command_path} --help`")
         return error.exit_code
-    if _out_of_memory(error):
-        _say("error: out of memory; make less at a time: a smaller --batch or --size, or train.batch, or accumulate more")
-        return FAILED
-    _say(f"error: {in_one_line(error.__cause__ or error if isinstance(error, click.Abort) else error)}")
+    _say(f"error: {_words(error.__cause__ or error if isinstance(error, click.Abort) else error)}")
     if not debug:
         _say("run again with --debug for the traceback")
     return FAILED
 
 
-def _out_of_memory(error: BaseException) -> bool:
-    """Tell whether memory ran out; PyTorch's error is known by its name on a GPU, by its words on the CPU."""
-    return type(error).__name__ in {"MemoryError", "OutOfMemoryError"} or "can't allocate memory" in str(error)
+def _words(error: BaseException) -> str:
+    """Say what no part of the program has foreseen."""
+    # PyTorch's own error is known by its name on a GPU, by its words on the CPU.
+    if type(error).__name__ in {"MemoryError", "OutOfMemoryError"} or "can't allocate memory" in str(error):
+        return "out of memory; make less at a time (--batch, train.accumulate) or smaller ones (--size)"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full"
+    return in_one_line(error)
 
 
 def _say(line: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -55,6 +56,13 @@ def polydiff() -> None:
     """Train diffusion models on pictures, sounds, shapes, ..., and generate from them."""
 
 
+def _open_streams() -> None:
+    """Give the program somewhere to write where whoever started it has closed its streams."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (open to the end)
+
+
 def main(args: Sequence[str] | None = None) -> int:
     """Run the program.
 
@@ -73,6 +81,7 @@ def main(args: Sequence[str] | None = None) -> int:
     end = args.index("--") if "--" in args else len(args)
     debug = _DEBUG in args[:end] or bool(os.environ.get("POLYDIFF_DEBUG"))
     args = [arg for arg in args[:end] if arg != _DEBUG] + args[end:]
+    _open_streams()
     try:
         code = polydiff.main(args, prog_name="polydiff", standalone_mode=False)
         sys.stdout.flush()

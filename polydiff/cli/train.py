@@ -157,6 +157,8 @@ def _new_folder(out: Path | None, name: str) -> Path:
 def _check_new(out: Path) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         hint = f"polydiff train {out} --resume goes on with it" if (out / "recipe.yaml").exists() else "it is no run"
+        if (out / "recipe.yaml").exists() and not any((out / "checkpoints").glob("step-*")):
+            hint = "it is a run that stopped before its first checkpoint, and may be removed"
         raise UsageError(f"{out} exists; {hint}. Choose another --out for a new run")
 
 

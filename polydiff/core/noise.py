@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from polydiff.errors import UsageError
+
 PRIOR, STEP, TRAIN_TIME, TRAIN_NOISE, DROP_CONDITION, VALIDATION = range(6)
 """Streams: what the numbers are for. Numbers of different streams are independent."""
 
@@ -51,7 +53,8 @@ class Seeds:
     indices: Tensor | Sequence[int]
 
     def __post_init__(self) -> None:
-        assert 0 <= self.seed < 1 << 64, "a seed has 64 bits"
+        if not 0 <= self.seed < 1 << 64:
+            raise UsageError(f"a seed is at least 0 and has at most 64 bits; got {self.seed}")
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,15 +37,18 @@ def batches(
     PolydiffError
         As the set of examples does, with the same message whichever process met it.
     """
-    loader = DataLoader(
-        _Reader(examples),
-        batch_sampler=positions,  # type: ignore[arg-type]  # any iterable of index sequences serves
-        num_workers=workers,
-        collate_fn=_as_read,
-        pin_memory=pin_memory,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This DataLoader will create")  # the recipe's number, whatever the machine
+        loader = DataLoader(
+            _Reader(examples),
+            batch_sampler=positions,  # type: ignore[arg-type]  # any iterable of index sequences serves
+            num_workers=workers,
+            collate_fn=_as_read,
+            pin_memory=pin_memory,
+        )
+        stream = iter(loader)
     reported: set[str] = set()
-    for batch in loader:
+    for batch in stream:
         if isinstance(batch, PolydiffError):
             raise batch
         new = tuple(line for line in batch.unreadable if line not in reported)

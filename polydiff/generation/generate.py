@@ -54,14 +54,22 @@ def generate(
     folder, out = model_folder.find(model), Path(out)
     output = Output(out, request.indices, overwrite=overwrite)
     made: list[Made] = []
+    told = 0
+
+    def tell() -> None:
+        nonlocal told
+        new, told = made[told:], len(made)
+        output.add([each.record for each in new])
+
     try:
         for samples in run(Job(folder, request, out), request.batches(), resolve(accelerator, devices), made):
+            tell()
             if on_batch is not None:
                 on_batch(samples)
     finally:
-        made.sort(key=lambda each: each.record["index"])
-        if made:
-            output.close([each.record for each in made])
+        tell()
+        output.close()
+    made.sort(key=lambda each: each.record["index"])
     write(out / SHEET, _sheet(model_folder.read_config(folder).modality, made))
     return [each.record for each in made]
 

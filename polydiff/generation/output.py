@@ -6,7 +6,8 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ class Output:
     def __init__(self, folder: Path, indices: range, *, overwrite: bool) -> None:
         self.folder = folder
         _check_writable(folder)
+        self.told: list[Mapping[str, Any]] = []
         self.earlier = list(_read(folder / RECORDS))
         theirs = {name for record in self.earlier for name in _names(record)}
         self.stale = [name for name in _names_in(folder) if _index(name) in indices]
@@ -72,12 +74,33 @@ class Output:
                 f"{1 + max(record['index'] for record in self.earlier)}, or --overwrite it"
             )
 
-    def close(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Tell what has been written, and remove what it replaces."""
+    def add(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Tell what has just been written, at once; what cannot be told of is removed again."""
+        if not records:
+            return
+        self.told += records  # before they are written: what an interrupt cuts short, `close` completes
+        path = self.folder / RECORDS
+        size = path.stat().st_size if path.exists() else 0
+        try:
+            with path.open("ab") as file:
+                file.write(_lines(records))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            with suppress(OSError):
+                os.truncate(path, size) if size else path.unlink()
+            for name in {name for record in records for name in _names(record)}.difference(self.stale):
+                (self.folder / name).unlink(missing_ok=True)
+            del self.told[-len(records) :]
+            raise files.cannot_write(path, error) from error
+
+    def close(self) -> None:
+        """Put the lines in order, and remove what was replaced."""
+        if not self.told:
+            return
         by_index = {record["index"]: record for record in self.earlier}
-        fresh = {record["index"]: record for record in records}
-        lines = [json.dumps(record, ensure_ascii=False) for _, record in sorted({**by_index, **fresh}.items())]
-        write(self.folder / RECORDS, "".join(f"{line}\n" for line in lines).encode())
+        fresh = {record["index"]: record for record in self.told}
+        write(self.folder / RECORDS, _lines([record for _, record in sorted({**by_index, **fresh}.items())]))
         kept = {name for record in fresh.values() for name in _names(record)}
         for name in self.stale:
             if name not in kept and _index(name) in fresh:
@@ -86,11 +109,16 @@ class Output:
 
 def _check_writable(folder: Path) -> None:
     """Refuse what could not be written to, before anything is computed."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    folder = folder.absolute()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
     if not there.is_dir():
         raise UsageError(f"{there} is a file: choose another --out")
     if not os.access(there, os.W_OK | os.X_OK):
         raise files.cannot_write(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
+def _lines(records: Iterable[Mapping[str, Any]]) -> bytes:
+    return "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records).encode()
 
 
 def _read(file: Path) -> Iterator[dict[str, Any]]:

@@ -142,7 +142,7 @@ class Worker:
             "sampler": sample.sampler.flat(),
             "steps": sample.steps,
             "grid": sample.grid,
-            "guidance": [each.flat() for each in sample.guidance],
+            "guidance": [each.flat() for each in sample.guidance] if self.assigned else [],
             "shape": list(self.shape),
             "exact": request.exact,
             "model": self.model.sha256,

@@ -23,6 +23,7 @@ from polydiff.model.settings import Guidance, check_set, settings
 from polydiff.nn.backbone import Backbone
 from polydiff.plugins.specs import BackboneSpec, CodecSpec, ConditionerSpec, GuidanceSpec, SamplerSpec, ScheduleSpec
 from polydiff.recipe.build import build, build_prediction
+from polydiff.recipe.component import Component
 from polydiff.recipe.schema import ModelConfig, SampleConfig
 from polydiff.sampling.sampler import Sampler, StepEnd, prior
 
@@ -127,7 +128,7 @@ class Model(nn.Module):
         conditions: Mapping[str, Sequence[Any]] | None = None,
         *,
         shape: tuple[int, ...] | None = None,
-        sampler: str | None = None,
+        sampler: str | Component | None = None,
         steps: int | None = None,
         guidance: Guidance | None = None,
         grid: str | None = None,
@@ -188,7 +189,7 @@ class Model(nn.Module):
         first: int = 0,
         batch: int = 64,
         size: str | None = None,
-        sampler: str | None = None,
+        sampler: str | Component | None = None,
         steps: int | None = None,
         guidance: Guidance | None = None,
         grid: str | None = None,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from polydiff.errors import UsageError
+from polydiff.plugins.specs import GuidanceSpec, SamplerSpec
+from polydiff.recipe.build import complete
 from polydiff.recipe.component import Component
 from polydiff.recipe.schema import SampleConfig
 
@@ -36,18 +39,30 @@ def settings(
 ) -> SampleConfig:
     """Give the recipe's settings, with those that are not `None` in their place."""
     changes = {
-        "sampler": Component(sampler) if isinstance(sampler, str) else sampler,
+        "sampler": None if sampler is None else complete(SamplerSpec, _component(sampler)),
         "steps": steps,
         "grid": grid,
-        "guidance": None if guidance is None else chain(recipe.guidance, guidance),
+        "guidance": None if guidance is None else [complete(GuidanceSpec, c) for c in chain(recipe.guidance, guidance)],
     }
     return recipe.model_copy(update={key: value for key, value in changes.items() if value is not None})
 
 
+def _component(named: str | Component) -> Component:
+    return Component(named) if isinstance(named, str) else named
+
+
 def chain(recipe: Sequence[Component], guidance: Guidance) -> list[Component]:
-    """Give the guidances to apply; a scale replaces that of the recipe's `cfg`, whose other options stay."""
+    """Give the guidances to apply; a scale replaces that of the recipe's `cfg`, whose other options stay.
+
+    Raises
+    ------
+    UsageError
+        When the scale is not finite.
+    """
     if not isinstance(guidance, int | float):
         return list(guidance)
+    if not math.isfinite(guidance):
+        raise UsageError(f"the guidance scale is {guidance}; it must be finite")
     scale = {"scale": float(guidance)}
     if any(each.name == "cfg" for each in recipe):
         return [each.with_options(each.options | scale) if each.name == "cfg" else each for each in recipe]

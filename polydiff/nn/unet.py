@@ -191,4 +191,5 @@ def _head(dimension: int, width: int, channels: int) -> nn.Module:
 
 
 def _by(sizes: Sequence[int]) -> str:
-    return " x ".join(map(str, sizes))
+    """Write sizes as people do, the last axis (the width of a picture) first."""
+    return " x ".join(map(str, reversed(sizes)))

@@ -202,7 +202,7 @@ class Host:
         unloaded = [f"{r.plugin} is {r.status}" for r in self._records if r.status in {"broken", "blocked"}]
         if unloaded:
             message += f" ({', '.join(unloaded)}; see `polydiff plugins`)"
-        return PluginError(message) if kind is ModalitySpec else UsageError(message)
+        return PluginError(message) if kind is ModalitySpec or (unloaded and not choices) else UsageError(message)
 
     def _unusable(self, spec: AnySpec, reason: str) -> PluginError:
         entries = (entry for record in self._records for entry in record.registered)

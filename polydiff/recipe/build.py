@@ -58,6 +58,11 @@ def build_prediction(component: Component) -> Prediction:
     return prediction
 
 
+def complete(spec_type: type[Spec], component: Component, *, modality: str | None = None) -> Component:
+    """Check the options of a component and write out those that are left to their defaults; raises as `build` does."""
+    return _resolve(_target(spec_type, component, modality), component, ENGINE.get(spec_type, ()))
+
+
 def resolve(config: C) -> C:
     """Check the options of every component and write out what is left unsaid: each default, each path in full.
 
@@ -77,7 +82,7 @@ def resolve(config: C) -> C:
         place = schema.below(path)
         if place is None or place.spec is None:
             return _resolve(_prediction(component), component, ())
-        return _resolve(_target(place.spec, component, config.modality), component, ENGINE.get(place.spec, ()))
+        return complete(place.spec, component, modality=config.modality)
 
     return map_components(config, resolved)
 
@@ -118,7 +123,7 @@ def _resolve(target: Callable[..., Any], component: Component, engine: Collectio
 
     def resolved(value: Any) -> Any:
         if isinstance(value, Component):
-            return _resolve(_target(ScheduleSpec, value, None), value, ()).flat()
+            return complete(ScheduleSpec, value).flat()
         return plain(value)
 
     return component.with_options({name: resolved(values[name]) for name in options.types})

@@ -115,10 +115,10 @@ class Loop:
         return patience is not None and self.state.progress.stale >= patience
 
     def _fraction(self, budget: float) -> float:
-        """Tell how much of the run is behind: of its steps or, once warm, of its time where that runs out first.
+        """Tell how much of the run is behind: of its steps or, once warm, of its time, whichever is more.
 
-        So a run that its time limit ends has annealed all the same, and one that ends by its steps owes nothing to the
-        clock.
+        So a run that its time limit ends has annealed all the same. One that stays well within its limit owes nothing
+        to the clock.
         """
         progress, config = self.state.progress, self.config
         by_steps = progress.step / config.steps

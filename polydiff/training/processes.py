@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -36,7 +37,7 @@ def launch(*, accelerator: str = "auto", devices: int = 1, strategy: str = "auto
     accelerator
         "auto", "cpu", "cuda" or "mps".
     devices
-        On this machine; more machines join by torchrun or SLURM.
+        On this machine; under torchrun as many as it has started, here and on other machines.
     strategy
         "auto" or "ddp".
     precision
@@ -49,15 +50,26 @@ def launch(*, accelerator: str = "auto", devices: int = 1, strategy: str = "auto
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     kind = device_type(accelerator)
+    devices, nodes = _started_by_torchrun(devices)
     available = torch.accelerator.device_count() if kind != "cpu" else devices
     if devices > available:
         raise UsageError(f"there {_count(available, kind)} here, not {devices}")
     if precision == "16-mixed" and kind == "cpu":
         raise UsageError("precision 16-mixed needs a GPU; on the CPU there are bf16-mixed and 32-true")
     plugin = Precision() if precision == "32-true" else _Autocast(precision, kind)  # type: ignore[arg-type]
-    fabric = Fabric(accelerator=kind, devices=devices, strategy=strategy, plugins=plugin)
+    fabric = Fabric(accelerator=kind, devices=devices, num_nodes=nodes, strategy=strategy, plugins=plugin)
     fabric.launch()
     return Processes(fabric)
+
+
+def _started_by_torchrun(devices: int) -> tuple[int, int]:
+    """Give the devices of this machine and the number of machines."""
+    if "LOCAL_WORLD_SIZE" not in os.environ:
+        return devices, 1
+    started, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+    if devices not in {1, started}:
+        raise UsageError(f"torchrun has started {started} processes here; leave --devices {devices} away")
+    return started, everywhere // started
 
 
 def device_type(accelerator: str) -> str:

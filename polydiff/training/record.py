@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -78,13 +79,23 @@ def environment(devices: Sequence[str], plugins: Mapping[str, str]) -> dict[str,
 
 
 def open_folder(run: Run, sitting: Mapping[str, Any]) -> None:
-    """Write the recipe, and the environment of this sitting after those before it.
+    """Write the recipe, and the environment of this sitting after those before it; a new folder whole or not at all.
 
     Raises
     ------
     PolydiffError
         When the system refuses.
     """
+    new = not (run.folder.exists() and any(run.folder.iterdir()))
+    try:
+        _fill_folder(run, sitting)
+    except PolydiffError:
+        if new:
+            shutil.rmtree(run.folder, ignore_errors=True)
+        raise
+
+
+def _fill_folder(run: Run, sitting: Mapping[str, Any]) -> None:
     path = run.folder / "environment.json"
     try:
         (run.folder / "previews").mkdir(parents=True, exist_ok=True)

@@ -100,6 +100,8 @@ def _resume(run: Run, step: Stepper) -> None:
     if not found:
         raise UsageError(f"{run.folder} has no checkpoint to resume from; remove it and start again without --resume")
     step.state.load(checkpoint.path_of(run.checkpoints, found[-1]))
+    if step.state.progress.step > run.steps:
+        raise UsageError(f"{run.folder} is at step {step.state.progress.step}; train.steps cannot be {run.steps}")
 
 
 def _open(parts: Parts, run: Run, processes: Processes, host: Host) -> Metrics | None:

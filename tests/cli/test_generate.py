@@ -29,7 +29,7 @@ def test_generate_writes_what_is_asked_for(model, tmp_path, capsys):
     records = [json.loads(line) for line in (out / "samples.jsonl").read_text().splitlines()]
     assert [record["index"] for record in records] == [2, 3, 4]
     for record in records:
-        assert record["sampler"] == {"name": "ddim"}
+        assert record["sampler"] == {"name": "ddim", "eta": 0.0}
         assert (record["steps"], record["grid"], record["seed"], record["shape"]) == (3, "t", 5, [1, 2, 6])
         assert record["guidance"] == [{"name": "cfg", "scale": 2.0}]
         assert len(record["trajectory"]) == 2

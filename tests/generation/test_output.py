@@ -13,7 +13,8 @@ def generate_into(folder, indices, *, overwrite=False, suffix=".png", **facts):
     records = [{"file": f"{i:05d}{suffix}", "index": i, **facts} for i in indices]
     for record in records:
         write(folder / record["file"], str(facts).encode())
-    output.close(records)
+    output.add(records)
+    output.close()
     write(folder / "sheet.png", b"")
 
 

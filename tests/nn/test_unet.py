@@ -143,8 +143,8 @@ def test_shapes_that_the_factor_divides_are_taken(shape):
     [
         ((1, 6, 6), "1 channels; this network takes 3"),
         ((3, 6), "1 dimensions; this network takes 2"),
-        ((3, 8, 6), "8 x 6 is not a multiple of 6, the network's factor; nearest: 6 x 6 or 12 x 6"),
-        ((3, 28, 35), "nearest: 24 x 30 or 30 x 36"),
+        ((3, 8, 6), "6 x 8 is not a multiple of 6, the network's factor; nearest: 6 x 6 or 6 x 12"),
+        ((3, 28, 35), "nearest: 30 x 24 or 36 x 30"),
         ((3, 4, 4), "nearest: 6 x 6$"),
     ],
 )

@@ -303,7 +303,9 @@ def test_resolving_finds_what_is_wrong_before_anything_is_built(recipe_file, toy
     assert refusal("conditions.label.dropuot=0") == (
         "override 'conditions.label.dropuot=0': conditions.label.dropuot: unknown option; did you mean 'dropout'?"
     )
-    assert refusal("sample.grid=half").endswith("sample.grid: unknown grid 'half'; did you mean 'half-log-snr'?")
+    assert refusal("sample.grid=half-snr").endswith(
+        "sample.grid: unknown grid 'half-snr'; did you mean 'half-log-snr'?"
+    )
 
 
 def test_shifted_schedule_names_its_base():

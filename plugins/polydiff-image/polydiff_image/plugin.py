@@ -34,7 +34,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         files=(
             FileKindSpec("png", "polydiff_image.writers:png", "lossless", suffix=".png"),
             FileKindSpec("jpeg", "polydiff_image.writers:jpeg", "small, lossy", suffix=".jpg"),
-            FileKindSpec("webp", "polydiff_image.writers:webp", "smaller, lossy", suffix=".webp"),
+            FileKindSpec("webp", "polydiff_image.writers:webp", "smaller, lossless", suffix=".webp"),
         ),
         preview="polydiff_image.sheet:contact_sheet",
         trajectory="polydiff_image.sheet:trajectory",

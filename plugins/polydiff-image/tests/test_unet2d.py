@@ -33,7 +33,7 @@ def test_any_height_and_width_that_the_factor_divides(size, channels):
 
 def test_other_sizes_are_refused_with_the_nearest():
     with pytest.raises(
-        UsageError, match="30 x 32 is not a multiple of 8, the network's factor; nearest: 24 x 32 or 32 x 32"
+        UsageError, match="32 x 30 is not a multiple of 8, the network's factor; nearest: 32 x 24 or 32 x 32"
     ):
         small(multipliers=(1, 1, 2, 2)).check_shape((1, 30, 32))
 
