@@ -31,7 +31,7 @@ def test_generate_writes_what_is_asked_for(model, tmp_path, capsys):
     for record in records:
         assert record["sampler"] == {"name": "ddim", "eta": 0.0}
         assert (record["steps"], record["grid"], record["seed"], record["shape"]) == (3, "t", 5, [1, 2, 6])
-        assert record["guidance"] == [{"name": "cfg", "scale": 2.0}]
+        assert record["guidance"] == [{"name": "cfg", "scale": 2.0, "interval": [0.0, 1.0], "rescale": 0.0}]
         assert len(record["trajectory"]) == 2
     assert captions(out) == ["cat", "dog", "cat"]
 
