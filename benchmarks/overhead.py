@@ -9,6 +9,7 @@ falls on both; the median of the ratios is what counts.
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -55,14 +56,18 @@ def measure(name: str, channels: int, shape: tuple[int, ...], arguments: argpars
 
     bare()
     sampled()
-    pairs = [(seconds(bare), seconds(sampled)) for _ in range(arguments.repeats)]
+    pairs = []
+    for turn in range(arguments.repeats):
+        order = (bare, sampled) if turn % 2 else (sampled, bare)
+        took = {run: seconds(run) for run in order}
+        pairs.append((took[bare], took[sampled]))
     ratio = statistics.median(b / a for a, b in pairs)
     size = sum(p.numel() for p in backbone.parameters())
     a, b = (1000 * statistics.median(column) for column in zip(*pairs, strict=True))
     print(f"{name:8} {size:11,} {a:7.1f} ms {b:7.1f} ms {100 * (ratio - 1):+8.2f}%")
 
 
-def seconds(run) -> float:
+def seconds(run: Callable[[], None]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from polydiff.training.assemble import Parts
     from polydiff.training.processes import Processes
     from polydiff.training.record import Run
+    from polydiff.training.state import Progress
     from polydiff.training.train import Outcome
 
 RUNS = Path("runs")
@@ -171,15 +172,15 @@ def _conclude(run: Run, outcome: Outcome) -> None:
         click.echo(f"stopped after {made}; to go on: polydiff train {run.folder} --resume")
         return
     why = {"finished": "done", "time": "out of time", "patience": "no better any more"}[outcome.reason]
-    click.echo(f"{why} after {made}{_figures(outcome)}")
+    click.echo(f"{why} after {made}{_figures(run, progress)}")
     labels = " --label all" if "label" in run.recipe.conditions else ""
     click.echo(f"model: {run.model}")
     click.echo(f"try:   polydiff generate {run.folder} -n 16{labels} --out {run.folder / 'samples'}")
 
 
-def _figures(outcome: Outcome) -> str:
-    progress = outcome.progress
-    if not progress.figures:
-        return ""
-    best = f"; best at step {progress.best_step}" if outcome.reason == "patience" else ""
-    return f": validation loss {progress.figures['loss']:.4f} ± {progress.figures['ci']:.4f}{best}"
+def _figures(run: Run, progress: Progress) -> str:
+    """Say what the validation of the model that is kept has measured."""
+    figures, which = progress.figures, ""
+    if run.recipe.train.validation.patience is not None:
+        figures, which = progress.best, f" at step {progress.best_step}, the best"
+    return f": validation loss {figures['loss']:.4f} ± {figures['ci']:.4f}{which}" if figures else ""
