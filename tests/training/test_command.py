@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,24 @@ def test_run_goes_to_a_folder_named_after_the_recipe(train, toy_recipe):
     assert "polydiff generate runs/toy -n 16 --label all --out runs/toy/samples" in out
     assert "step 4: validation loss" in err
     assert "model: runs/toy-2/model" in train("toy.yaml", "train.steps=4")[1]
+
+
+def test_run_with_patience_tells_the_figures_of_the_model_that_it_keeps(train):
+    validation = "train.validation={every: 2, samples: 16, bands: 4, patience: 3}"
+    code, out, _ = train("toy.yaml", "train.steps=200", "train.optimizer.lr=0.3", validation, "--out", "mine")
+    assert code == 0
+    losses = {step: loss for (kind, step), loss in losses_of("mine").items() if kind == "validation"}
+    best = min(losses, key=losses.get)
+    assert best != max(losses)
+    assert re.search(rf"validation loss {losses[best]:.4f} ± \S+ at step {best}, the best", out)
+
+
+def test_run_resumed_for_fewer_steps_than_it_has_made_is_refused(train):
+    train("toy.yaml", "train.steps=4", "--out", "mine")
+    code, _, err = train("mine", "--resume", "train.steps=2")
+    assert code == 2
+    assert "mine is at step 4; train.steps cannot be 2" in err
+    assert "steps: 4" in Path("mine/recipe.yaml").read_text()
 
 
 def test_interrupted_run_says_how_to_go_on_and_does(train, monkeypatch):
