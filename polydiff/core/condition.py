@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -20,7 +20,8 @@ class ConditionDims:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Three optional parts; an absent part, zeros and no unmasked token mean the same: unconditional.
+    """Three optional parts; an absent part, a zero vector, zero channels and tokens of which none is unmasked mean the
+    same: unconditional.
 
     Attributes
     ----------
@@ -72,7 +73,9 @@ class Condition:
 
 
 def concatenate(conditions: Sequence[Condition]) -> Condition:
-    """Join batches of conditions that have the same parts."""
+    """Join batches of conditions that have the same parts; a mask that some have is made up for the others."""
+    if any(c.mask is not None for c in conditions):
+        conditions = [replace(c, mask=_mask(c)) for c in conditions]
     return Condition(
         *(
             None if parts[0] is None else torch.cat(parts)

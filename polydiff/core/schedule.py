@@ -133,6 +133,10 @@ class Cosine(VariancePreserving):
         return (a - a_0) / self.rate
 
 
+_STEEPEST = 600
+"""Beyond this, the exponentials of a logistic curve leave float64."""
+
+
 class Sigmoid(VariancePreserving):
     """alpha_bar falls from 1 to 0 along a piece of a logistic curve (Jabri et al. 2023,
     https://arxiv.org/abs/2212.11972, appendix B).
@@ -150,6 +154,8 @@ class Sigmoid(VariancePreserving):
     def __init__(self, *, start: float = -3.0, end: float = 3.0, tau: float = 1.0) -> None:
         if start >= end or tau <= 0:
             raise UsageError(f"schedule 'sigmoid' needs start < end and tau > 0, got {start}, {end} and {tau}")
+        if max(abs(start), abs(end), end - start) > _STEEPEST * tau:
+            raise UsageError(f"schedule 'sigmoid' is too steep: start and end over tau must lie within {_STEEPEST}")
         self.start, self.end = start / tau, end / tau
 
     def log_snr(self, t: Tensor | float) -> Tensor:

@@ -91,7 +91,7 @@ class ExampleSet(Dataset[Item]):
         "stop" raises the `DataError` of an item that cannot be read; "skip" puts the item that is next in the
         epoch's order in its place.
     shuffle
-        False visits the items in the order of `indices`: for validation.
+        False visits the items in the order of `indices`.
     """
 
     def __init__(
@@ -143,6 +143,10 @@ class ExampleSet(Dataset[Item]):
             else:
                 return Item(x, conditions, position, tuple(unreadable))
         raise DataError(f"none of the {len(self)} items can be read; the last: {unreadable[-1]}")
+
+    def index_at(self, position: int) -> int:
+        """Tell which item of the source stands at a position, readable or not."""
+        return self._index(*locate(position, len(self)))
 
     def _index(self, epoch: int, place: int) -> int:
         order = permutation(len(self), self.seed, epoch) if self.shuffle else range(len(self))

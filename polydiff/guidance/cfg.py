@@ -68,7 +68,7 @@ class ClassifierFree(Denoiser):
             x0 = x0 * torch.lerp(
                 torch.ones_like(x0), c.std(dims, keepdim=True) / x0.std(dims, keepdim=True), self.rescale
             )
-        return x0 if inside.all() else torch.where(per_sample(inside, x0), x0, c)
+        return x0 if inside.all() else torch.where(per_sample(inside, x0).to(x0.device), x0, c)
 
     def _estimate(self, x_t: Tensor, t: Tensor, cond: Condition | None) -> Tensor:
         x0: Tensor = self.denoiser(x_t, t, cond)

@@ -175,5 +175,9 @@ def _replace(folder: Path, new: Path) -> None:
         return
     old = new.with_suffix(".old")
     folder.rename(old)
-    new.rename(folder)
+    try:
+        new.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
     shutil.rmtree(old)

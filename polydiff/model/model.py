@@ -15,7 +15,7 @@ from polydiff.core.condition import Condition, add
 from polydiff.core.denoiser import Denoiser, NetworkDenoiser
 from polydiff.core.noise import Seeds
 from polydiff.data.codec import Codec
-from polydiff.errors import ModelError, RecipeError, UsageError
+from polydiff.errors import ModelError, RecipeError, UsageError, unknown
 from polydiff.model import folder as model_folder
 from polydiff.model.card import card
 from polydiff.model.conditions import Assigned, Wish, assign, total_dims
@@ -74,7 +74,7 @@ class Model(nn.Module):
         modality = config.modality
         codec = build(CodecSpec, config.codec, modality=modality)
         for name, condition in config.conditions.items():
-            if hasattr(nn.ModuleDict, name):
+            if hasattr(nn.ModuleDict(), name):
                 raise condition.error("torch keeps this name for itself; give the fact another")
         conditioners = {name: build(ConditionerSpec, condition) for name, condition in config.conditions.items()}
         backbone = build(
@@ -118,8 +118,19 @@ class Model(nn.Module):
         -------
         Condition or None
             `None` when nothing is named.
+
+        Raises
+        ------
+        UsageError
+            When the model has no condition of a name.
         """
-        return add([self.conditioners[name](each) for name, each in values.items()])
+        for name in values:
+            if name not in self.conditioners:
+                raise UsageError(unknown("condition", name, self.conditioners))
+        if not values:
+            return None
+        nothing = [None] * len(next(iter(values.values())))
+        return add([conditioner(values.get(name, nothing)) for name, conditioner in self.conditioners.items()])
 
     @torch.no_grad()
     def sample(

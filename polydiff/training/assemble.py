@@ -64,14 +64,14 @@ def assemble(recipe: Recipe) -> Parts:
     torch.manual_seed(recipe.train.seed)
     model = Model.from_config(recipe)
     try:
-        model.denoiser.backbone.check_shape(model.codec.shape)  # type: ignore[operator]
+        model.backbone.check_shape(model.codec.shape)
     except UsageError as error:
         raise recipe.codec.error(str(error)) from error
     indices, held_source, held_indices = _hold_out(source, data, modality)
     model.codec.fit(_contents(source, indices))
     augment = [build(AugmentationSpec, each, modality=modality) for each in data.augment]
-    codec = copy.deepcopy(model.codec)  # which stays on the CPU, where data are read
-    prepare: dict[str, Any] = {name: each.prepare for name, each in model.conditioners.items()}
+    codec, conditioners = copy.deepcopy((model.codec, model.conditioners))  # these stay on the CPU, where data are read
+    prepare: dict[str, Any] = {name: each.prepare for name, each in conditioners.items()}
     make = partial(ExampleSet, codec=codec, prepare=prepare, seed=recipe.train.seed, on_error=data.on_error)
     examples = make(source, indices, augment=augment)
     held_out = make(held_source, held_indices) if held_indices else None

@@ -97,13 +97,14 @@ class TrainingLoss(nn.Module):
         conditions
             B raw values for each conditioner.
         positions
-            (B,) int64 on the CPU: each sample's place in the run.
+            (B,) int64: each sample's place in the run.
 
         Returns
         -------
         Tensor
             (B,).
         """
+        positions = positions.cpu()  # a parallel strategy moves every tensor that it is given
         seeds = Seeds(self.seed, positions)
         denoiser = self.model.denoiser
         u = stratified(seeds.uniform((), stream=TRAIN_TIME), positions % self.batch, self.batch)

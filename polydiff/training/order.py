@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from polydiff.data.examples import ExampleSet
-from polydiff.data.order import locate
 from polydiff.errors import RecipeError
 
 
@@ -62,7 +61,7 @@ class Order:
 
 def name_at(examples: ExampleSet, position: int) -> str:
     """Say which item stands at a position, without reading it."""
-    return examples.source.name(examples._index(*locate(position, len(examples))))
+    return examples.source.name(examples.index_at(position))
 
 
 def listed(names: Sequence[str], at_most: int = 5) -> str:

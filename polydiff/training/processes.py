@@ -158,7 +158,7 @@ class Processes:
     def total(self, x: Tensor) -> Tensor:
         """Sum a tensor over the processes, in place, where it is."""
         if self.count > 1:
-            torch.distributed.all_reduce(x)
+            torch.distributed.all_reduce(x, group=self._group if x.device.type == "cpu" else None)
         return x
 
 

@@ -69,7 +69,7 @@ class Report:
 class Validator:
     """Measures a model the same way each time, and in every run of one seed.
 
-    Sample j is the j-th item of the held-out data (which start over when they are fewer) at a time of band
+    Sample j is the item at position j of the held-out data (which start over when they are fewer) at a time of band
     j mod `bands`, each sample in a stratum of its own. So the difference between two validations is the model's alone.
 
     Parameters
@@ -106,13 +106,14 @@ class Validator:
             When a loss is not finite.
         """
         losses = self._losses(model).view(-1, self.bands)
+        items = torch.tensor([self.examples.index_at(j) for j in range(self.count)]).view(-1, self.bands)
         log_snr = model.denoiser.schedule.log_snr(self.times(model.denoiser.schedule))
         log_snr = log_snr.clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT).view(-1, self.bands)  # as the network is told
         bands = tuple(
-            Band(*_interval(losses[:, b : b + 1]), float(log_snr[:, b].max()), float(log_snr[:, b].min()))
+            Band(*_interval(losses[:, [b]], items[:, [b]]), float(log_snr[:, b].max()), float(log_snr[:, b].min()))
             for b in range(self.bands)
         )
-        return Report(Estimate(*_interval(losses)), bands)
+        return Report(Estimate(*_interval(losses, items)), bands)
 
     def times(self, schedule: Schedule) -> Tensor:
         """Give the fixed times of all samples, (count,) float64."""
@@ -134,10 +135,10 @@ class Validator:
         def measure() -> None:
             for batch in batches(self.examples, mine, workers=self.workers):
                 self._report(batch)
-                losses[batch.positions] = self._batch_losses(model, batch, times[batch.positions]).double().cpu()
+                losses[batch.positions] = self._batch_losses(model, batch, times[batch.positions]).cpu().double()
 
         self.processes.together(measure)
-        losses = self.processes.total(losses.to(self.processes.fabric.device)).cpu()
+        losses = self.processes.total(losses)
         names = [name_at(self.examples, int(j)) for j in losses.isfinite().logical_not().nonzero()]
         if names:
             raise self.processes.everywhere(PolydiffError(f"validation: the loss of {listed(names)} is not finite"))
@@ -158,11 +159,24 @@ class Validator:
             return self.objective.losses(model.denoiser, x0, t, eps, model.condition(batch.conditions))
 
 
-def _interval(losses: Tensor) -> tuple[float, float]:
-    """Give the mean of (n, k) losses in k strata of equal mass, and half its 95 % confidence interval."""
+def _interval(losses: Tensor, items: Tensor) -> tuple[float, float]:
+    """Give the mean of (n, k) losses in k strata of equal mass, and half its 95 % confidence interval.
+
+    The losses of one of the `items`, (n, k), are alike and so count together (the cluster-robust variance); where there
+    is one item only, the interval is that of the noise. The degrees of freedom are Satterthwaite's, for strata whose
+    variances differ.
+    """
     n, k = losses.shape
-    variance = losses.var(0).sum() / (n * k**2)
-    return float(losses.mean()), student_t(k * (n - 1)) * float(variance.sqrt())
+    _, cluster = torch.unique(items.flatten(), return_inverse=True)
+    if cluster.max() == 0:
+        cluster = torch.arange(n * k)
+    clusters = int(cluster.max()) + 1
+    sums = losses.new_zeros(clusters).index_add_(0, cluster, (losses - losses.mean(0)).flatten())
+    lost = max(n / (n - 1), clusters / (clusters - 1))
+    error = float((sums.square().sum() * lost).sqrt()) / (n * k)
+    of_strata = losses.var(0)
+    freedom = (n - 1) * float(of_strata.sum() ** 2 / of_strata.square().sum()) if of_strata.any() else 1
+    return float(losses.mean()), student_t(max(1, min(int(freedom), clusters - 1))) * error
 
 
 def student_t(freedom: int) -> float:

@@ -46,3 +46,9 @@ def test_merging_adds_vectors_and_sets_the_rest_side_by_side():
     assert merged.channels.shape == (3, 2, 8, 8)
     assert add([]) is None
     assert add([Condition(vector=torch.ones(1, 2))]).tokens is None
+
+
+def test_a_mask_of_one_batch_holds_when_it_is_joined_to_one_without():
+    tokens = Condition(tokens=torch.ones(2, 3, 4))
+    joined = concatenate([tokens, tokens.null()])
+    assert joined.mask.tolist() == [[True] * 3] * 2 + [[False] * 3] * 2

@@ -101,10 +101,20 @@ def test_eps_serves_where_some_data_is_left(toy_model):
     assert toy_model(prediction=Component("eps"), schedule=Component("linear")).generate(1)
 
 
-@pytest.mark.parametrize("name", ["type", "values"])
+@pytest.mark.parametrize("name", ["training", "type", "values"])
 def test_a_condition_cannot_have_a_name_of_torchs(toy_config, name):
     with pytest.raises(UsageError, match="torch keeps this name"):
         Model.from_config(toy_config(conditions={name: ConditionConfig("class", {"classes": ["a"]})}))
+
+
+def test_conditions_that_are_not_named_are_unconditional_and_strange_ones_are_refused(toy_config):
+    label = ConditionConfig("class", {"classes": ["a", "b"], "width": 8})
+    model = Model.from_config(toy_config(conditions={"label": label, "style": label}))
+    named = model.condition({"style": [1, None]})
+    assert torch.equal(named.vector, model.condition({"style": [1, None], "label": [None, None]}).vector)
+    assert torch.equal(named.vector[1], torch.zeros(8))
+    with pytest.raises(UsageError, match="unknown condition 'stlye'; did you mean 'style'"):
+        model.condition({"stlye": [1]})
 
 
 def test_conditions_share_the_widths_of_their_vectors(toy_config):
