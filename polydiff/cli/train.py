@@ -15,7 +15,7 @@ from polydiff.plugins.host import host
 from polydiff.plugins.specs import PresetSpec
 
 if TYPE_CHECKING:
-    from polydiff.recipe.schema import Recipe
+    from polydiff.recipe.schema import Recipe, TrainConfig
     from polydiff.training.assemble import Parts
     from polydiff.training.processes import Processes
     from polydiff.training.record import Run
@@ -57,6 +57,7 @@ def train(
     KEY=VALUE changes the recipe: train.steps=5000 backbone.channels=64
     """
     from polydiff.training.assemble import assemble  # noqa: PLC0415 (it imports torch)
+    from polydiff.training.order import check_shares  # noqa: PLC0415
     from polydiff.training.processes import launch  # noqa: PLC0415
 
     if out is not None and not resume:
@@ -67,10 +68,15 @@ def train(
         _print(parts.recipe)
         return 0
     _name_unreadable(parts)
-    devices = 1 if dry_run else devices
+    check_shares(parts.recipe.train, devices)
     processes = launch(
-        accelerator=accelerator, devices=devices, strategy=strategy, precision=parts.recipe.train.precision
+        accelerator=accelerator,
+        devices=1 if dry_run else devices,
+        strategy=strategy,
+        precision=parts.recipe.train.precision,
     )
+    if processes.first:
+        _note_long_warmup(parts.recipe.train)
     if dry_run:
         _rehearse(parts, processes)
         return 0
@@ -115,6 +121,16 @@ def _name_unreadable(parts: Parts) -> None:
         click.echo(f"left out: {len(lines) - LISTED} more", err=True)
 
 
+def _note_long_warmup(config: TrainConfig) -> None:
+    warmup = config.optimizer.warmup
+    if warmup > config.steps:
+        click.echo(
+            f"note: train.optimizer.warmup={warmup} is longer than the run, whose learning rate stays below "
+            "train.optimizer.lr",
+            err=True,
+        )
+
+
 def _rehearse(parts: Parts, processes: Processes) -> None:
     from polydiff.training.rehearsal import rehearse  # noqa: PLC0415
 
@@ -141,6 +157,8 @@ def _train(parts: Parts, processes: Processes, *, resume: Path | None, out: Path
             outcome = run_training(parts, run, processes, host=host(), resume=resume is not None)
     except FailedTogetherError:
         return 0  # the first process tells
+    finally:
+        processes.close()
     if not processes.first:
         return 0
     _conclude(run, outcome)

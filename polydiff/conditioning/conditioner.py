@@ -101,7 +101,7 @@ def absent(source: FactSource, name: str) -> DataError:
         with suppress(DataError):
             facts = source[i].facts
             break
-    hint = f"; {nearest(name, facts)}" if facts else " or any other: conditions={} trains without"
+    hint = f"; {nearest(name, facts)}" if facts else " or any other; 'conditions={}' trains without"
     return DataError(f"no example has the fact '{name}'{hint}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -101,7 +100,7 @@ _desk: _Desk
 def _begin(job: Job, vacant: SimpleQueue[str], processes: int) -> None:
     global _desk  # noqa: PLW0603 (a pool's tasks share nothing else)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes))
+    torch.set_num_threads(max(1, torch.get_num_threads() // processes))
     _desk = _Desk(job, vacant.get())
 
 

@@ -52,8 +52,8 @@ class Output:
     PolydiffError
         When the folder may not be written to.
     UsageError
-        When it is a file, or in one; when a sample of `indices` is there already: without `overwrite`, or with it
-        when a file is not one that a generation wrote.
+        When it is a file, or in one; when it holds other files and no samples; when a sample of `indices` is there
+        already: without `overwrite`, or with it when a file is not one that a generation wrote.
     """
 
     def __init__(self, folder: Path, indices: range, *, overwrite: bool) -> None:
@@ -61,11 +61,11 @@ class Output:
         _check_writable(folder)
         self.told: list[Mapping[str, Any]] = []
         self.earlier = list(_read(folder / RECORDS))
+        if not self.earlier and folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+            raise UsageError(f"{folder} holds other files and no samples: choose another --out")
         theirs = {name for record in self.earlier for name in _names(record)}
         self.stale = [name for name in _names_in(folder) if _index(name) in indices]
         foreign = [name for name in self.stale if name not in theirs]
-        if (folder / SHEET).exists() and not self.earlier:
-            foreign.append(SHEET)
         if foreign:
             raise UsageError(f"{folder / foreign[0]} was not written by a generation: choose another --out")
         if self.stale and not overwrite:

@@ -1,5 +1,6 @@
 """A trained model: what it is made of, its folder and what it generates."""
 
-from polydiff.model.model import Model, load
+from polydiff.model.load import load
+from polydiff.model.model import Model
 
 __all__ = ["Model", "load"]

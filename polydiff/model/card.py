@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from polydiff.recipe.component import Component
 from polydiff.recipe.dump import dump
-from polydiff.recipe.schema import ModelConfig, Recipe
+from polydiff.recipe.schema import DataConfig, ModelConfig, Recipe
 
 
 def card(config: ModelConfig, figures: Mapping[str, float]) -> str:
@@ -19,6 +21,8 @@ def card(config: ModelConfig, figures: Mapping[str, float]) -> str:
     figures
         What validation measured, by name; may be empty.
     """
+    if isinstance(config, Recipe):
+        config = config.model_copy(update={"data": _without_folders(config.data)})
     parts = [
         f"# {config.modality.capitalize()} diffusion model",
         f"Made with polydiff; to use it takes polydiff and the plugin of the modality `{config.modality}`. Its weights "
@@ -30,6 +34,20 @@ def card(config: ModelConfig, figures: Mapping[str, float]) -> str:
         f"## Recipe\n\n```yaml\n{dump(config).rstrip()}\n```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _without_folders(data: DataConfig) -> DataConfig:
+    """Cut paths to their last name: a card goes to people whom the trainer's folders do not concern."""
+
+    def shorten(component: Component | None) -> Component | None:
+        return component and component.with_options({key: name_of(value) for key, value in component.options.items()})
+
+    def name_of(value: Any) -> Any:
+        if isinstance(value, list):
+            return [name_of(each) for each in value]
+        return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+    return data.model_copy(update={"source": shorten(data.source), "validation": shorten(data.validation)})
 
 
 def _training(recipe: Recipe) -> str:

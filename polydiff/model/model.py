@@ -15,7 +15,7 @@ from polydiff.core.condition import Condition, add
 from polydiff.core.denoiser import Denoiser, NetworkDenoiser
 from polydiff.core.noise import Seeds
 from polydiff.data.codec import Codec
-from polydiff.errors import ModelError, RecipeError, UsageError, unknown
+from polydiff.errors import UsageError, unknown
 from polydiff.model import folder as model_folder
 from polydiff.model.card import card
 from polydiff.model.conditions import Assigned, Wish, assign, total_dims
@@ -270,39 +270,3 @@ class Model(nn.Module):
             model_folder.CARD: card(self.config, figures or {}).encode(),
         }
         model_folder.write(Path(folder), contents)
-
-
-def load(path: str | Path) -> Model:
-    """Load a model folder, or that of a run folder, ready to generate.
-
-    Raises
-    ------
-    ModelError
-        When the folder is not one that polydiff saved, whole and unchanged.
-    PluginError
-        When the model needs a plugin that is missing or broken.
-    """
-    folder = model_folder.find(path)
-    digests = model_folder.verify(folder)
-    try:
-        model = Model.from_config(model_folder.read_config(folder))
-    except RecipeError as error:
-        raise ModelError(str(error)) from error
-    weights = model_folder.read_weights(folder / model_folder.WEIGHTS)
-    problem = _mismatch(weights, model.state_dict())
-    if problem:
-        raise ModelError(f"{folder / model_folder.WEIGHTS} does not fit {model_folder.CONFIG}: {problem}")
-    model.load_state_dict(weights)
-    model.sha256 = digests[model_folder.WEIGHTS]
-    return model.eval()
-
-
-def _mismatch(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str | None:
-    """Say the first way in which tensors are not those expected."""
-    for name, tensor in expected.items():
-        if name not in found:
-            return f"there is no tensor '{name}'"
-        if found[name].shape != tensor.shape:
-            return f"tensor '{name}' is {tuple(found[name].shape)}, not {tuple(tensor.shape)}"
-    unknown = next((name for name in found if name not in expected), None)
-    return unknown and f"there is no place for its tensor '{unknown}'"

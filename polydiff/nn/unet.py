@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -98,6 +98,7 @@ class UNet(Backbone):
         super().__init__(data_channels, condition)
         if condition.tokens and not any(level.attention for level in levels):
             raise UsageError("the condition has tokens, but no level of the U-Net has attention to attend to them")
+        _check_heads({level.width for level in levels if level.attention}, options.head_width)
         first, last = levels[0], levels[-1]
         steps = [(above.width, below.width, below.factor) for above, below in itertools.pairwise(levels)]
         block = partial(Block, dimension=dimension, embedding=embedding, tokens=condition.tokens, options=options)
@@ -184,6 +185,15 @@ class _Up(nn.Module):
             h = block(h, embedding, cond, skips.pop())
         out: Tensor = self.leave(h)
         return out
+
+
+def _check_heads(widths: Collection[int], head_width: int) -> None:
+    """Refuse a head width that does not divide all widths with attention, and name the nearest that does."""
+    common = math.gcd(*widths)
+    if widths and common % head_width:
+        near = min((d for d in range(1, common + 1) if common % d == 0), key=lambda d: abs(d - head_width))
+        listed = ", ".join(map(str, sorted(widths)))
+        raise UsageError(f"head_width {head_width} does not divide the widths with attention, {listed}; {near} does")
 
 
 def _head(dimension: int, width: int, channels: int) -> nn.Module:

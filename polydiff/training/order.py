@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from polydiff.data.examples import ExampleSet
 from polydiff.errors import RecipeError
+from polydiff.recipe.schema import TrainConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,6 @@ class Order:
     process, processes
         This one, from 0, of how many.
 
-    Raises
-    ------
-    RecipeError
-        When the batch cannot be dealt evenly.
     """
 
     batch: int
@@ -37,13 +34,7 @@ class Order:
     processes: int
 
     def __post_init__(self) -> None:
-        hands = self.parts * self.processes
-        if self.batch % hands:
-            near = max(hands, round(self.batch / hands) * hands)
-            raise RecipeError(
-                f"train.batch: {self.batch} cannot be shared evenly by {self.processes} devices times {self.parts} "
-                f"accumulated parts; the nearest is {near}"
-            )
+        assert self.batch % (self.parts * self.processes) == 0, "the batch cannot be dealt evenly"
 
     @property
     def share(self) -> int:
@@ -57,6 +48,23 @@ class Order:
             for part in range(self.parts):
                 start = step * self.batch
                 yield range(start + part * self.processes + self.process, start + self.batch, hands)
+
+
+def check_shares(config: TrainConfig, processes: int) -> None:
+    """Check that the global batch can be dealt evenly.
+
+    Raises
+    ------
+    RecipeError
+        When it cannot; with the nearest batch that can.
+    """
+    hands = config.accumulate * processes
+    if config.batch % hands:
+        near = max(hands, round(config.batch / hands) * hands)
+        raise RecipeError(
+            f"train.batch: {config.batch} cannot be shared evenly by {processes} devices times {config.accumulate} "
+            f"accumulated parts; the nearest is {near}"
+        )
 
 
 def name_at(examples: ExampleSet, position: int) -> str:

@@ -114,6 +114,11 @@ class Processes:
         # Decisions travel by the CPU: they must not wait for the work queued on a GPU.
         self._group = torch.distributed.new_group(backend="gloo") if self.count > 1 else None
 
+    def close(self) -> None:
+        """Let go of the other processes; a group that is still open when Python ends can abort it."""
+        if self._group is not None:
+            torch.distributed.destroy_process_group()
+
     @property
     def first(self) -> bool:
         """Whether this is the process that writes."""

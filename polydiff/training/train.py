@@ -12,7 +12,7 @@ from polydiff.plugins.host import Host
 from polydiff.training import checkpoint
 from polydiff.training.assemble import Parts
 from polydiff.training.loop import Loop
-from polydiff.training.order import Order
+from polydiff.training.order import Order, check_shares
 from polydiff.training.preview import Previewer
 from polydiff.training.processes import Processes
 from polydiff.training.record import Metrics, Run, environment, open_folder
@@ -61,9 +61,8 @@ def train(parts: Parts, run: Run, processes: Processes, *, host: Host, resume: b
         When data cannot be read, a loss is not finite or a file cannot be written.
     """
     config = parts.recipe.train
-    order = processes.together(
-        partial(Order, config.batch, config.accumulate, process=processes.rank, processes=processes.count)
-    )
+    processes.together(partial(check_shares, config, processes.count))
+    order = Order(config.batch, config.accumulate, process=processes.rank, processes=processes.count)
     validator = processes.together(partial(_validator, parts, order, processes))
     step = stepper(parts, processes)
     examples = parts.held_out or parts.examples

@@ -11,7 +11,7 @@ import pytest
 SMALL = (
     "backbone={name: unet2d, channels: 8, multipliers: [1, 2], blocks: 1, attention: []}",
     "codec={name: pixels, size: 8, channels: 1}",
-    "train={steps: 2, batch: 4, validation: {samples: 4, bands: 2}, preview: {samples: 2}}",
+    "train={steps: 2, batch: 4, optimizer: {warmup: 1}, validation: {samples: 4, bands: 2}, preview: {samples: 2}}",
     "sample.steps=2",
     "data.workers=0",
     "--accelerator=cpu",

@@ -157,7 +157,10 @@ def test_runs_are_not_mixed_up(polydiff, place, tree):
     ("names", "message"),
     [
         ([], "there is no file to read in it; looked for .gif, .jpeg"),
-        (["flat.png"], "conditions.label: no example has the fact 'label' or any other: conditions={} trains without"),
+        (
+            ["flat.png"],
+            "conditions.label: no example has the fact 'label' or any other; 'conditions={}' trains without",
+        ),
         (["a/only.png"], "1 items, 1 held out: none is left to train on; set data.holdout=0"),
     ],
 )

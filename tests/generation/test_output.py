@@ -45,19 +45,26 @@ def test_overwriting_takes_the_old_samples_along(tmp_path):
     assert [line.count('"seed": 1') for line in (tmp_path / "samples.jsonl").read_text().splitlines()] == [0, 1, 1, 0]
 
 
-@pytest.mark.parametrize("name", ["00000.png", "00000-strip.png", "sheet.png"])
+@pytest.mark.parametrize("name", ["00000.png", "00000-strip.png"])
 def test_a_file_that_no_generation_wrote_is_never_replaced(tmp_path, name):
+    generate_into(tmp_path, range(5, 6))
     (tmp_path / name).write_text("mine")
     with pytest.raises(UsageError, match=f"{name} was not written by a generation"):
         Output(tmp_path, range(2), overwrite=True)
 
 
 def test_files_of_others_are_left_alone(tmp_path):
+    generate_into(tmp_path, range(2))
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "20240101.png").write_text("mine")
-    generate_into(tmp_path, range(2))
     generate_into(tmp_path, range(2), overwrite=True)
     assert (tmp_path / "notes.txt").read_text() == (tmp_path / "20240101.png").read_text() == "mine"
+
+
+def test_a_folder_of_others_is_refused(tmp_path):
+    (tmp_path / "photo.png").write_text("mine")
+    with pytest.raises(UsageError, match="holds other files and no samples: choose another --out"):
+        Output(tmp_path, range(2), overwrite=True)
 
 
 @pytest.mark.parametrize(

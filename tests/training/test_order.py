@@ -3,7 +3,8 @@
 import pytest
 
 from polydiff.errors import RecipeError
-from polydiff.training.order import Order, listed
+from polydiff.recipe.schema import TrainConfig
+from polydiff.training.order import Order, check_shares, listed
 
 
 @pytest.mark.parametrize(("parts", "processes"), [(1, 1), (3, 1), (1, 4), (2, 2)])
@@ -22,9 +23,9 @@ def test_parts_are_of_one_size_and_span_the_batch():
 
 def test_batch_that_cannot_be_dealt_is_refused_with_the_nearest():
     with pytest.raises(RecipeError, match=r"train\.batch: 127 .* 2 devices times 2 .* the nearest is 128"):
-        Order(127, 2, 0, 2)
+        check_shares(TrainConfig(steps=1, batch=127, accumulate=2), 2)
     with pytest.raises(RecipeError, match="the nearest is 4"):
-        Order(1, 2, 0, 2)
+        check_shares(TrainConfig(steps=1, batch=1, accumulate=2), 2)
 
 
 def test_long_lists_of_names_are_cut():

@@ -59,7 +59,7 @@ def test_attention_stands_at_the_levels_asked_for(attention, expected):
         ({"multipliers": (1, 0)}, "multipliers must be at least 1"),
         ({"blocks": 0}, "blocks must be at least 1"),
         ({"head_width": 0}, "head_width must be at least 1"),
-        ({"head_width": 5}, "heads of width 5 do not divide 16 channels; 4 does"),
+        ({"head_width": 5}, "head_width 5 does not divide the widths with attention, 16; 4 does"),
         ({"dropout": 1.0}, r"dropout is 1.0; it lies in \[0, 1\)"),
         ({"attention": (2,)}, "attention at level 2: there are levels 0 to 1"),
         ({"attention": (-3,)}, "attention at level -3: there are levels 0 to 1"),

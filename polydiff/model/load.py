@@ -1,0 +1,48 @@
+"""Loading a model folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from polydiff.errors import ModelError, RecipeError
+from polydiff.model import folder as model_folder
+from polydiff.model.model import Model
+
+
+def load(path: str | Path) -> Model:
+    """Load a model folder, or that of a run folder, ready to generate.
+
+    Raises
+    ------
+    ModelError
+        When the folder is not one that polydiff saved, whole and unchanged.
+    PluginError
+        When the model needs a plugin that is missing or broken.
+    """
+    folder = model_folder.find(path)
+    digests = model_folder.verify(folder)
+    try:
+        model = Model.from_config(model_folder.read_config(folder))
+    except RecipeError as error:
+        raise ModelError(str(error)) from error
+    weights = model_folder.read_weights(folder / model_folder.WEIGHTS)
+    problem = _mismatch(weights, model.state_dict())
+    if problem:
+        raise ModelError(f"{folder / model_folder.WEIGHTS} does not fit {model_folder.CONFIG}: {problem}")
+    model.load_state_dict(weights)
+    model.sha256 = digests[model_folder.WEIGHTS]
+    return model.eval()
+
+
+def _mismatch(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str | None:
+    """Say the first way in which tensors are not those expected."""
+    for name, tensor in expected.items():
+        if name not in found:
+            return f"there is no tensor '{name}'"
+        if found[name].shape != tensor.shape:
+            return f"tensor '{name}' is {tuple(found[name].shape)}, not {tuple(tensor.shape)}"
+    unknown = next((name for name in found if name not in expected), None)
+    return unknown and f"there is no place for its tensor '{unknown}'"
