@@ -29,9 +29,9 @@ SIZES = {"small": (16, (1, 8, 8)), "medium": (32, (3, 16, 16)), "large": (64, (3
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=30, help="to measure each size for")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=10)
     arguments = parser.parse_args()
     print(f"{'model':8} {'parameters':>11} {'bare':>10} {'sampled':>10} {'overhead':>9}")
     for name, (channels, shape) in SIZES.items():
@@ -58,9 +58,10 @@ def measure(name: str, channels: int, shape: tuple[int, ...], arguments: argpars
 
     bare()
     sampled()
-    pairs = []
-    for turn in range(arguments.repeats):
-        order = (bare, sampled) if turn % 2 else (sampled, bare)
+    pairs: list[tuple[float, float]] = []
+    end = time.perf_counter() + arguments.seconds
+    while time.perf_counter() < end:
+        order = (bare, sampled) if len(pairs) % 2 else (sampled, bare)
         took = {run: seconds(run) for run in order}
         pairs.append((took[bare], took[sampled]))
     ratio = statistics.median(b / a for a, b in pairs)
@@ -70,9 +71,12 @@ def measure(name: str, channels: int, shape: tuple[int, ...], arguments: argpars
 
 
 class Nothing(polydiff.Denoiser):
+    """Costs nothing."""
+
     schedule = polydiff.schedule("cosine")
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: polydiff.Condition | None = None) -> torch.Tensor:
+        """Give x_t back."""
         return x_t
 
 
