@@ -43,7 +43,7 @@ def test_commands_parse(path):
             continue
         command = host().load(host().find(CommandSpec, name))
         try:
-            command.make_context(name, list(words), parent=click.Context(polydiff))
+            command.make_context(name, list(words), parent=click.Context(polydiff, **polydiff.context_settings))
         except click.exceptions.Exit:
             assert "--help" in words
 
