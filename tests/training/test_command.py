@@ -186,6 +186,10 @@ def test_two_processes_do_what_one_does_and_resume_bit_for_bit(train, tmp_path):
     resumed = weights_of("stopped")
     assert all(torch.equal(two[name], resumed[name]) for name in two)
     assert losses_of("two") == losses_of("stopped")
+    for part in ("model", "ema", "optimizer"):
+        two, resumed = (load_file(f"{run}/checkpoints/step-00000012/{part}.safetensors") for run in ("two", "stopped"))
+        assert two.keys() == resumed.keys() != set()
+        assert all(torch.equal(two[name], resumed[name]) for name in two)
 
 
 def test_mistake_of_one_process_ends_all_with_one_line(toy_recipe, tmp_path):
