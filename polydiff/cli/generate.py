@@ -44,6 +44,7 @@ from polydiff.errors import UsageError
     help="Number of the first sample: extends a set, or makes a part of it again.",
 )
 @click.option("--size", help="As the modality writes sizes (96x64, ...); that of the training data by default.")
+@click.option("--duration", type=float, metavar="SECONDS", help="Of sounds and whatever else has one, as --size.")
 @click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Samples computed at a time.")
 @click.option(
     "--exact",
@@ -51,6 +52,7 @@ from polydiff.errors import UsageError
     help="Files the same to the byte for any --batch, --first, -n and --devices: always 16 at a time on one thread.",
 )
 @click.option("--trajectory", is_flag=True, help="Also write how each sample came about.")
+@click.option("--normalize", is_flag=True, help="Bring each sample to the level that files are for (sounds: the peak).")
 @click.option("--format", "file_kind", metavar="KIND", help="File kind; the modality's first by default.")
 @click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="GPUs, or processes on a CPU.")
 @click.option("--accelerator", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
@@ -61,6 +63,8 @@ def generate(
     model: str,
     label: tuple[str, ...],
     conditions: tuple[str, ...],
+    size: str | None,
+    duration: float | None,
     out: str,
     devices: int,
     accelerator: str,
@@ -74,6 +78,10 @@ def generate(
     samples.jsonl with how each was made, and sheet.png with the first hundred at a glance.
     """
     wishes = _wishes(label, conditions)
+    if duration is not None:
+        if size is not None:
+            raise UsageError("--duration and --size both say how large samples are: leave one of them away")
+        size = f"{duration}s"
     from polydiff.generation.generate import generate as run  # noqa: PLC0415 (it imports torch)
     from polydiff.generation.output import SHEET  # noqa: PLC0415
     from polydiff.generation.request import Request  # noqa: PLC0415
@@ -81,7 +89,7 @@ def generate(
     with _progress(request["count"]) as advance:
         records = run(
             model,
-            Request(conditions=wishes, **request),
+            Request(conditions=wishes, size=size, **request),
             out,
             devices=devices,
             accelerator=accelerator,
@@ -93,6 +101,16 @@ def generate(
     else:
         samples = "1 sample" if len(records) == 1 else f"{len(records)} samples"
         click.echo(f"{samples} in {out}; {SHEET} there shows them at a glance")
+    _tell_lost(records)
+
+
+def _tell_lost(records: list[dict[str, Any]]) -> None:
+    """Say what did not go into the files."""
+    lost = [record for record in records if "lost" in record]
+    if lost:
+        files = "1 file does" if len(lost) == 1 else f"{len(lost)} files do"
+        first = f"{lost[0]['file']} {lost[0]['lost']}"
+        click.echo(f"note: {files} not hold all of a sample: {first}. --normalize or another --format may", err=True)
 
 
 def _wishes(label: tuple[str, ...], conditions: tuple[str, ...]) -> dict[str, list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -13,7 +13,15 @@ class Codec(nn.Module, ABC):
     """Encoder and decoder of one modality; its parameters and buffers, if any, are saved with the model.
 
     The tensors should have about unit variance and zero mean, float32.
+
+    Attributes
+    ----------
+    windowed
+        Whether a sample longer than `shape` along the last axis is generated in overlapping windows of that length
+        that share one denoised signal, and not by the network in one piece.
     """
+
+    windowed: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -36,6 +44,19 @@ class Codec(nn.Module, ABC):
     def encode(self, content: Any) -> Tensor:
         """Make a tensor of `self.shape`, float32 on the CPU."""
 
+    def mask(self, content: Any) -> Tensor | None:
+        """Say which part of an encoded content is learnt, with 1 or 0, float32, broadcastable to `self.shape`.
+
+        `None` is all of it.
+        What is masked out, such as padding, does not count in the loss. A codec gives masks of one shape for all
+        contents, or none.
+        """
+        return None
+
     @abstractmethod
     def decode(self, x: Tensor) -> Sequence[Any]:
         """Make contents of a batch (B, C, *)."""
+
+    def cut(self, content: Any, size: str) -> Any:
+        """Cut a decoded content of `shape_for(size)`, which may have been rounded up, to exactly `size`."""
+        return content

@@ -30,6 +30,8 @@ class Item:
         A raw value for each conditioner; `None` where the fact is not known.
     position
         Where in the run it stands.
+    mask
+        Which part of `x` is learnt: broadcastable to it, 1 or 0; `None` is all.
     unreadable
         One line for each item that was passed over to get this one.
     """
@@ -37,6 +39,7 @@ class Item:
     x: Tensor
     conditions: dict[str, Any]
     position: int
+    mask: Tensor | None = None
     unreadable: tuple[str, ...] = ()
 
 
@@ -52,6 +55,8 @@ class Batch:
         B raw values for each conditioner.
     positions
         (B,) int64.
+    mask
+        As that of the items, (B, ...).
     unreadable
         One line for each item that was passed over.
     """
@@ -59,18 +64,20 @@ class Batch:
     x: Tensor
     conditions: dict[str, list[Any]]
     positions: Tensor
+    mask: Tensor | None = None
     unreadable: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
-        """Move `x`; positions and raw conditions stay on the CPU, where they are read."""
-        return replace(self, x=self.x.to(device, non_blocking=non_blocking))
+        """Move `x` and its mask; positions and raw conditions stay on the CPU, where they are read."""
+        mask = None if self.mask is None else self.mask.to(device, non_blocking=non_blocking)
+        return replace(self, x=self.x.to(device, non_blocking=non_blocking), mask=mask)
 
     def pin_memory(self) -> Batch:
-        """Make `x` fit for asynchronous copies; a `DataLoader` calls this."""
-        return replace(self, x=self.x.pin_memory())
+        """Make `x` and its mask fit for asynchronous copies; a `DataLoader` calls this."""
+        return replace(self, x=self.x.pin_memory(), mask=None if self.mask is None else self.mask.pin_memory())
 
 
 class ExampleSet(Dataset[Item]):
@@ -135,13 +142,13 @@ class ExampleSet(Dataset[Item]):
         unreadable: list[str] = []
         for step in range(len(self)):
             try:
-                x, conditions = self._read(epoch, self._index(epoch, (place + step) % len(self)))
+                x, mask, conditions = self._read(epoch, self._index(epoch, (place + step) % len(self)))
             except DataError as error:
                 if self.on_error == "stop":
                     raise
                 unreadable.append(str(error))
             else:
-                return Item(x, conditions, position, tuple(unreadable))
+                return Item(x, conditions, position, mask, tuple(unreadable))
         raise DataError(f"none of the {len(self)} items can be read; the last: {unreadable[-1]}")
 
     def index_at(self, position: int) -> int:
@@ -152,7 +159,7 @@ class ExampleSet(Dataset[Item]):
         order = permutation(len(self), self.seed, epoch) if self.shuffle else range(len(self))
         return int(self.indices[order[place]])
 
-    def _read(self, epoch: int, index: int) -> tuple[Tensor, dict[str, Any]]:
+    def _read(self, epoch: int, index: int) -> tuple[Tensor, Tensor | None, dict[str, Any]]:
         example = self.source[index]
         try:
             content = example.content
@@ -160,18 +167,21 @@ class ExampleSet(Dataset[Item]):
                 rng = np.random.default_rng((self.seed, epoch, index))
                 for change in self.augment:
                     content = change(content, rng)
-            x = self.codec.encode(content)
+            x, mask = self.codec.encode(content), self.codec.mask(content)
             conditions = {key: prepare(example.get(key)) for key, prepare in self.prepare.items()}
         except DataError as error:
             raise DataError(f"{example.name}: {error}") from error
-        return x, conditions
+        return x, mask, conditions
 
 
 def collate(items: Sequence[Item]) -> Batch:
     """Put items of one shape side by side."""
+    masks = [item.mask for item in items if item.mask is not None]
+    assert len(masks) in {0, len(items)}, "a codec masks all contents, or none"
     return Batch(
         x=torch.stack([item.x for item in items]),
         conditions={key: [item.conditions[key] for item in items] for key in items[0].conditions},
         positions=torch.tensor([item.position for item in items], dtype=torch.int64),
+        mask=torch.stack(masks) if masks else None,
         unreadable=tuple(dict.fromkeys(line for item in items for line in item.unreadable)),
     )

@@ -53,6 +53,8 @@ class Request:
         asked for: files are then the same to the byte for any `batch`, `first`, `count` and number of devices.
     trajectory
         Also write how each sample came about.
+    normalize
+        Bring each sample to the level that the modality's files are made for.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class Request:
     batch: int = 64
     exact: bool = False
     trajectory: bool = False
+    normalize: bool = False
 
     def __post_init__(self) -> None:
         check_set(self.count, self.first, self.seed, self.batch)

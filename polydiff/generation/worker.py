@@ -14,6 +14,7 @@ from torch import Tensor
 
 import polydiff
 from polydiff.core.noise import Seeds
+from polydiff.errors import UsageError
 from polydiff.generation.output import stem, write_all
 from polydiff.generation.request import Batch, Request
 from polydiff.model import load
@@ -94,8 +95,12 @@ class Worker:
             if request.file_kind is None
             else host().find(FileKindSpec, request.file_kind, modality.name)
         )
+        if request.normalize and not modality.normalize:
+            raise UsageError(f"--normalize: modality '{modality.name}' has no level that files are made for")
         self.suffix = kind.suffix
         self.encode: Callable[[Any, Mapping[str, str]], bytes] = host().load(kind)
+        self.loss: Callable[[Any], str | None] | None = host().load(kind, "loss") if kind.loss else None
+        self.normalize = host().load(modality, "normalize") if request.normalize else None
         self.draw_trajectory = host().load(modality, "trajectory")
 
     def __call__(self, batch: Batch) -> list[Made]:
@@ -104,11 +109,11 @@ class Worker:
         trajectory = Trajectory(kept) if self.request.trajectory else None
         with exact_kernels(enabled=self.request.exact):
             x = self._sample(batch, trajectory)
-            contents = self.model.codec.decode(x[kept])
-            frames = [self.model.codec.decode(x0) for x0 in trajectory.x0] if trajectory else []
+            contents = self._decode(x[kept])
+            frames = [self._decode(x0) for x0 in trajectory.x0] if trajectory else []
         made, files = [], {}
         for row, (index, content) in enumerate(zip(batch.wanted, contents, strict=True)):
-            record = self._record(index)
+            record = self._record(index, content)
             drawn = self.draw_trajectory([frame[row] for frame in frames]) if frames else {}
             files[record["file"]] = self.encode(content, as_texts(record))
             files.update({stem(index) + ending: data for ending, data in drawn.items()})
@@ -132,8 +137,14 @@ class Worker:
             on_step=on_step,
         )
 
-    def _record(self, index: int) -> dict[str, Any]:
+    def _decode(self, x: Tensor) -> list[Any]:
+        codec, size = self.model.codec, self.request.size
+        contents = codec.decode(x) if size is None else [codec.cut(content, size) for content in codec.decode(x)]
+        return [content if self.normalize is None else self.normalize(content) for content in contents]
+
+    def _record(self, index: int, content: Any) -> dict[str, Any]:
         request, sample = self.request, self.settings
+        lost = None if self.loss is None else self.loss(content)
         return {
             "file": stem(index) + self.suffix,
             "index": index,
@@ -145,6 +156,8 @@ class Worker:
             "guidance": [each.flat() for each in sample.guidance] if self.assigned else [],
             "shape": list(self.shape),
             "exact": request.exact,
+            **({"normalized": True} if request.normalize else {}),
+            **({"lost": lost} if lost else {}),
             "model": self.model.sha256,
             "polydiff": polydiff.__version__,
         }

@@ -14,6 +14,7 @@ from polydiff.conditioning.conditioner import Conditioner
 from polydiff.core.condition import Condition, add
 from polydiff.core.denoiser import Denoiser, NetworkDenoiser
 from polydiff.core.noise import Seeds
+from polydiff.core.windowed import Windowed
 from polydiff.data.codec import Codec
 from polydiff.errors import UsageError, unknown
 from polydiff.model import folder as model_folder
@@ -174,10 +175,10 @@ class Model(nn.Module):
             known = " or ".join(self.conditioners) or "this model has none"
             raise UsageError(f"guidance needs a condition to be guided by: {known}")
         shape = self.codec.shape if shape is None else shape
-        self.backbone.check_shape(shape)
+        denoiser = self._denoiser(shape)
         method: Sampler = build(SamplerSpec, chosen.sampler)
         return method.sample(
-            self._guided(chosen),
+            self._guided(denoiser, chosen),
             prior(self.denoiser.schedule, seeds, shape, self.device),
             steps=chosen.steps,
             cond=cond,
@@ -186,8 +187,16 @@ class Model(nn.Module):
             on_step=on_step,
         )
 
-    def _guided(self, chosen: SampleConfig) -> Denoiser:
-        denoiser: Denoiser = self.denoiser
+    def _denoiser(self, shape: tuple[int, ...]) -> Denoiser:
+        """Give what denoises samples of a shape: the network, or windows of it."""
+        window = self.codec.shape[-1]
+        if self.codec.windowed and shape[-1] > window:
+            self.backbone.check_shape((*shape[:-1], window))
+            return Windowed(self.denoiser, window)
+        self.backbone.check_shape(shape)
+        return self.denoiser
+
+    def _guided(self, denoiser: Denoiser, chosen: SampleConfig) -> Denoiser:
         for component in chosen.guidance:
             denoiser = build(GuidanceSpec, component, denoiser=denoiser)
         return denoiser
@@ -245,7 +254,8 @@ class Model(nn.Module):
                 guidance=guidance,
                 grid=grid,
             )
-            contents.extend(self.codec.decode(x))
+            decoded = self.codec.decode(x)
+            contents.extend(decoded if size is None else [self.codec.cut(content, size) for content in decoded])
         return contents
 
     def save(self, folder: str | Path, figures: Mapping[str, float] | None = None) -> None:

@@ -118,7 +118,7 @@ def _answers(hook: pluggy.HookRelay, name: str, plugin: Plugin) -> Iterator[Regi
 
 def _modality(modality: specs.ModalitySpec, plugin: Plugin) -> Iterator[Registered]:
     _check_name(modality)
-    for attribute in ("preview", "trajectory"):
+    for attribute in ("preview", "trajectory", *(["normalize"] if modality.normalize else [])):
         _check_target(modality, attribute)
     filled: dict[str, tuple[specs.Spec, ...]] = {}
     for part, kind in _PARTS.items():
@@ -130,8 +130,9 @@ def _modality(modality: specs.ModalitySpec, plugin: Plugin) -> Iterator[Register
         if not filled[part]:
             raise _RefusedError(f"modality '{modality.name}' has no {part}")
     own = tuple(dataclasses.replace(source, modality=modality.name) for source in modality.sources)
-    filled["sources"] = own
-    yield Registered(dataclasses.replace(modality, sources=own), plugin, modality.name)
+    metrics = tuple(dataclasses.replace(metric, modality=modality.name) for metric in modality.metrics)
+    filled |= {"sources": own, "metrics": metrics}
+    yield Registered(dataclasses.replace(modality, sources=own, metrics=metrics), plugin, modality.name)
     for given in filled.values():
         for spec in given:
             yield _checked(spec, plugin, modality.name)
@@ -142,8 +143,11 @@ def _checked(spec: specs.Spec, plugin: Plugin, modality: str) -> Registered:
     _check_target(spec, "target")
     if isinstance(spec, specs.SourceSpec) and not modality:
         raise _RefusedError(f"source '{spec.name}' does not say which modality it is for")
-    if isinstance(spec, specs.FileKindSpec) and not spec.suffix.startswith("."):
-        raise _RefusedError(f"file kind '{spec.name}' needs a suffix with its dot, not '{spec.suffix}'")
+    if isinstance(spec, specs.FileKindSpec):
+        if not spec.suffix.startswith("."):
+            raise _RefusedError(f"file kind '{spec.name}' needs a suffix with its dot, not '{spec.suffix}'")
+        if spec.loss:
+            _check_target(spec, "loss")
     return Registered(spec, plugin, modality)
 
 

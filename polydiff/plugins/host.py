@@ -202,7 +202,9 @@ class Host:
         unloaded = [f"{r.plugin} is {r.status}" for r in self._records if r.status in {"broken", "blocked"}]
         if unloaded:
             message += f" ({', '.join(unloaded)}; see `polydiff plugins`)"
-        return PluginError(message) if kind is ModalitySpec or (unloaded and not choices) else UsageError(message)
+        engine = self._records[0].registered
+        of_plugins_alone = not any(type(entry.spec) is kind for entry in engine)
+        return PluginError(message) if kind is ModalitySpec or (unloaded and of_plugins_alone) else UsageError(message)
 
     def _unusable(self, spec: AnySpec, reason: str) -> PluginError:
         entries = (entry for record in self._records for entry in record.registered)

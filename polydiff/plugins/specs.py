@@ -121,11 +121,21 @@ class AugmentationSpec(Spec):
     kind = "augmentation"
 
 
+@dataclass(frozen=True, slots=True)
 class MetricSpec(Spec):
-    """A function of generated and real features."""
+    """A distance between what is generated and what is real.
 
-    __slots__ = ()
+    Attributes
+    ----------
+    modality
+        Filled in for the metrics of a `ModalitySpec`. With one, `target` is a function
+        `(generated, real, **options) -> dict` of sequences of contents, whose record says everything that the
+        number depends on. Without, it is a function of features, (n, d) and (m, d), of any modality.
+    """
+
     kind = "metric"
+
+    modality: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +149,15 @@ class FileKindSpec(Spec):
     ----------
     suffix
         With its dot: ".png".
+    loss
+        `"package.module:function"`, `(content) -> str | None`: what of a content the format cannot hold, in words
+        that follow its name ("peaks 2.3 dB above full scale"); empty when it holds everything.
     """
 
     kind = "file kind"
 
     suffix: str = ""
+    loss: str = ""
 
 
 class PresetSpec(Spec):
@@ -182,6 +196,9 @@ class ModalitySpec:
     trajectory
         As `preview`, `(contents) -> {ending: bytes}`: the x0 estimates of one sample from noise to data, as
         files whose names end so ("-strip.png", ".gif").
+    normalize
+        As `preview`, `(content) -> content`: brings a sample to the level that files are made for; empty where there
+        is no such thing.
     """
 
     kind: ClassVar[str] = "modality"
@@ -197,6 +214,7 @@ class ModalitySpec:
     augmentations: tuple[AugmentationSpec, ...] = ()
     presets: tuple[PresetSpec, ...] = ()
     metrics: tuple[MetricSpec, ...] = ()
+    normalize: str = ""
 
 
 AnySpec = Spec | ModalitySpec

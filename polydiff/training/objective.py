@@ -27,7 +27,13 @@ class Objective:
     weighting: Weighting
 
     def losses(
-        self, denoiser: NetworkDenoiser, x0: Tensor, t: Tensor, eps: Tensor, cond: Condition | None = None
+        self,
+        denoiser: NetworkDenoiser,
+        x0: Tensor,
+        t: Tensor,
+        eps: Tensor,
+        cond: Condition | None = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """Give each sample's loss: the weight at its time times the mean squared error of the network's output.
 
@@ -37,6 +43,8 @@ class Objective:
             (B, *), data and standard normal noise.
         t
             (B,) float64, in [0, 1]; on any device, the CPU does.
+        mask
+            Broadcastable to `x0`, 1 where the error counts and 0 where not; `None` is 1 everywhere.
 
         Returns
         -------
@@ -47,7 +55,15 @@ class Objective:
         output = denoiser.output(alpha * x0 + sigma * eps, t, cond)
         error = output - denoiser.prediction.target(x0, eps, alpha, sigma)
         weight = self.weighting.of_output(denoiser.schedule.log_snr(t), denoiser.schedule, denoiser.prediction)
-        return weight.to(x0) * error.square().flatten(1).mean(1)
+        return weight.to(x0) * _mean(error.square(), mask)
+
+
+def _mean(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Give each sample's mean over what its mask lets through: (B, *) -> (B,)."""
+    if mask is None:
+        return x.flatten(1).mean(1)
+    mask = mask.expand_as(x)
+    return (x * mask).flatten(1).sum(1) / mask.flatten(1).sum(1)
 
 
 def stratified(jitter: Tensor, stratum: Tensor, strata: int) -> Tensor:
@@ -87,7 +103,9 @@ class TrainingLoss(nn.Module):
         self.batch = batch
         self.dropout = dict(sorted(dropout.items()))
 
-    def forward(self, x0: Tensor, conditions: Mapping[str, Sequence[Any]], positions: Tensor) -> Tensor:
+    def forward(
+        self, x0: Tensor, conditions: Mapping[str, Sequence[Any]], positions: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
         """Give each sample's loss.
 
         Parameters
@@ -98,6 +116,8 @@ class TrainingLoss(nn.Module):
             B raw values for each conditioner.
         positions
             (B,) int64: each sample's place in the run.
+        mask
+            As for `Objective.losses`.
 
         Returns
         -------
@@ -110,7 +130,8 @@ class TrainingLoss(nn.Module):
         u = stratified(seeds.uniform((), stream=TRAIN_TIME), positions % self.batch, self.batch)
         t = self.objective.times(u, denoiser.schedule)
         eps = seeds.normal(x0.shape[1:], stream=TRAIN_NOISE, device=x0.device, dtype=x0.dtype)
-        return self.objective.losses(denoiser, x0, t, eps, self.model.condition(self._drop(conditions, seeds)))
+        cond = self.model.condition(self._drop(conditions, seeds))
+        return self.objective.losses(denoiser, x0, t, eps, cond, mask)
 
     def _drop(self, conditions: Mapping[str, Sequence[Any]], seeds: Seeds) -> dict[str, list[Any]]:
         """Leave conditions out at random, each on its own."""

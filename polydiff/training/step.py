@@ -82,7 +82,7 @@ class Stepper:
         """Add a part's gradients; those of all processes meet at the last part."""
         batch = batch.to(self.processes.fabric.device, non_blocking=True)
         with self.processes.fabric.no_backward_sync(self.loss, enabled=parts_left > 0):
-            losses: Tensor = self.loss(batch.x, batch.conditions, batch.positions)
+            losses: Tensor = self.loss(batch.x, batch.conditions, batch.positions, batch.mask)
             self.processes.fabric.backward(losses.mean() / self.config.accumulate)
         return losses.detach()
 

@@ -152,11 +152,12 @@ class Validator:
 
     def _batch_losses(self, model: Model, batch: Batch, t: Tensor) -> Tensor:
         device = self.processes.fabric.device
-        x0 = batch.x.to(device)
+        batch = batch.to(device)
+        x0 = batch.x
         # Step 1: the times took step 0 of this stream.
         eps = Seeds(self.seed, batch.positions).normal(x0.shape[1:], stream=VALIDATION, step=1, device=device)
         with self.processes.fabric.autocast():
-            return self.objective.losses(model.denoiser, x0, t, eps, model.condition(batch.conditions))
+            return self.objective.losses(model.denoiser, x0, t, eps, model.condition(batch.conditions), batch.mask)
 
 
 def _interval(losses: Tensor, items: Tensor) -> tuple[float, float]:

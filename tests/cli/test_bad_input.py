@@ -265,8 +265,11 @@ def test_a_reader_or_a_stream_that_is_gone_is_no_error(place):
 
 
 def interrupted(args, begun):
-    """Run a command, and interrupt it once `begun` gives true."""
-    with subprocess.Popen([*PROGRAM, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+    """Run a command, and interrupt it once `begun` gives true; a shell may have muted SIGINT for us."""
+    code = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {PROGRAM[-1]}"
+    with subprocess.Popen(
+        [*PROGRAM[:-1], code, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
         while not begun():
             assert run.poll() is None, run.stderr.read()
             time.sleep(0.05)

@@ -187,3 +187,15 @@ def test_a_set_of_which_nothing_can_be_read_is_refused():
 def test_an_empty_set_is_refused():
     with pytest.raises(DataError, match="no item"):
         examples(indices=[])
+
+
+def test_masks_go_with_their_items():
+    class Halves(Scalar):
+        def mask(self, content):
+            return torch.tensor([content % 2])
+
+    chosen = ExampleSet(Numbers(9), range(9), Halves(), shuffle=False)
+    batch = collate([chosen[position] for position in (2, 3, 5)])
+    assert batch.mask.tolist() == [[0], [1], [1]]
+    assert batch.to("meta").mask.device.type == "meta"
+    assert collate([examples()[0]]).mask is None

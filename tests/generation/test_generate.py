@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -219,3 +220,35 @@ def test_progress_adds_up(model, tmp_path):
     told = []
     generate(model, Request(count=20, first=10, exact=True, steps=1), tmp_path / "out", on_batch=told.append)
     assert told == [6, 14]
+
+
+def test_what_a_file_cannot_hold_is_told_of_and_normalised_when_asked_for(model, tmp_path, toy):
+    request = {"count": 6, "file_kind": "numbers", "steps": 2}
+    records = generate(model, Request(**request), tmp_path / "as-is")
+    for record in records:
+        content = json.loads((tmp_path / "as-is" / record["file"]).read_text())
+        assert record.get("lost") == toy.beyond_limit(content)
+    assert 0 < sum("lost" in record for record in records) < 6
+    for record in generate(model, Request(**request, normalize=True), tmp_path / "normalised"):
+        content = json.loads((tmp_path / "normalised" / record["file"]).read_text())
+        assert toy.largest(content) == pytest.approx(toy.LIMIT / 2)
+        assert record["normalized"] is True
+        assert "lost" not in record
+
+
+def test_a_modality_without_a_level_refuses_to_normalise(model, tmp_path, monkeypatch):
+    from polydiff.plugins.host import host
+
+    spec = host().modality("toy")
+    monkeypatch.setattr(host(), "modality", lambda name: replace(spec, normalize=""))
+    with pytest.raises(UsageError, match="--normalize: modality 'toy' has no level"):
+        generate(model, Request(count=1, normalize=True), tmp_path / "out")
+
+
+def test_contents_are_cut_to_the_size_asked_for(model, tmp_path, toy, monkeypatch):
+    monkeypatch.setattr(toy.Squares, "cut", lambda self, content, size: content[: int(size[0]) - 1])
+    (record,) = generate(model, Request(count=1, size="4x6", trajectory=True, steps=2), tmp_path / "out")
+    assert contents(tmp_path / "out", [record]).shape == (1, 3, 6)
+    assert record["shape"] == [1, 4, 6]
+    frames = json.loads((tmp_path / "out" / "00000-strip.png").read_text())
+    assert torch.tensor(frames).shape == (2, 3, 6)

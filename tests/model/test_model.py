@@ -2,11 +2,15 @@ import pytest
 import torch
 
 from polydiff.core.noise import Seeds
+from polydiff.core.windowed import Windowed
 from polydiff.errors import RecipeError, UsageError
+from polydiff.guidance.cfg import ClassifierFree
 from polydiff.model import Model
 from polydiff.recipe.component import Component, ConditionConfig
 from polydiff.recipe.load import check, read
 from polydiff.recipe.schema import ModelConfig
+from polydiff.sampling.dpmpp_2m import DPMpp2M
+from polydiff.sampling.sampler import prior
 
 
 def test_weights_have_their_parts_names(toy_model):
@@ -124,3 +128,18 @@ def test_conditions_share_the_widths_of_their_vectors(toy_config):
     }
     with pytest.raises(UsageError, match=r"16.*8"):
         Model.from_config(toy_config(conditions=conditions))
+
+
+def test_what_is_longer_than_a_codecs_window_is_sampled_in_windows(toy_model, toy, monkeypatch):
+    monkeypatch.setattr(toy.Squares, "windowed", True)
+    model = toy_model("a", "b")
+    shape = (1, 4, 10)
+    cond = {"label": [0, 1]}
+    x = model.sample(Seeds(0, range(2)), cond, shape=shape)
+    guided = ClassifierFree(Windowed(model.denoiser, 4), scale=2.0)
+    start = prior(model.denoiser.schedule, Seeds(0, range(2)), shape, model.device)
+    with torch.no_grad():
+        expected = DPMpp2M().sample(guided, start, steps=4, cond=model.condition(cond))
+    assert torch.equal(x, expected)
+    monkeypatch.setattr(toy.Squares, "windowed", False)
+    assert not torch.allclose(model.sample(Seeds(0, range(2)), cond, shape=shape), x)

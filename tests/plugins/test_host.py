@@ -70,15 +70,18 @@ def record(of: Host, name: str) -> Any:
     return next(each for each in of.plugins if each.plugin.name == name)
 
 
-def test_every_builtin_and_image_target_exists() -> None:
+def test_every_target_of_the_engine_and_its_plugins_exists() -> None:
     for entry in (entry for record in host().plugins for entry in record.registered):
         if isinstance(entry.spec, PresetSpec):
             assert host().preset(entry.spec.name).suffix == ".yaml"
         elif isinstance(entry.spec, ModalitySpec):
             assert callable(host().load(entry.spec, "preview"))
             assert callable(host().load(entry.spec, "trajectory"))
+            assert not entry.spec.normalize or callable(host().load(entry.spec, "normalize"))
         else:
             assert callable(host().load(entry.spec)), entry
+            if isinstance(entry.spec, FileKindSpec) and entry.spec.loss:
+                assert callable(host().load(entry.spec, "loss")), entry
 
 
 def test_hook_tables_are_the_hookspecs() -> None:

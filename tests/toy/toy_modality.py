@@ -13,6 +13,9 @@ from polydiff.errors import UsageError
 from polydiff.nn.backbone import Backbone
 from polydiff.plugins.specs import BackboneSpec, CodecSpec, FileKindSpec, ModalitySpec, SourceSpec
 
+LIMIT = 0.62
+"""The largest number that a file of the kind `numbers` is said to hold."""
+
 
 @polydiff.hookimpl
 def polydiff_modalities():
@@ -24,10 +27,11 @@ def polydiff_modalities():
         sources=(SourceSpec("ramps", "toy_modality:Ramps"),),
         files=(
             FileKindSpec("text", "toy_modality:text", suffix=".txt"),
-            FileKindSpec("numbers", "toy_modality:numbers", suffix=".num"),
+            FileKindSpec("numbers", "toy_modality:numbers", suffix=".num", loss="toy_modality:beyond_limit"),
         ),
         preview="toy_modality:preview",
         trajectory="toy_modality:trajectory",
+        normalize="toy_modality:to_limit",
     )
 
 
@@ -100,6 +104,18 @@ def text(content, metadata):
 
 def numbers(content, metadata):
     return json.dumps(content).encode()
+
+
+def largest(content):
+    return torch.as_tensor(content).abs().max().item()
+
+
+def beyond_limit(content):
+    return f"reaches {largest(content):.2f}" if largest(content) > LIMIT else None
+
+
+def to_limit(content):
+    return (torch.as_tensor(content) * (LIMIT / 2 / largest(content))).tolist()
 
 
 def preview(contents, captions):

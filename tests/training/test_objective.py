@@ -45,6 +45,15 @@ def test_losses_are_finite_at_both_ends_of_the_schedule():
     assert losses.isfinite().all()
 
 
+def test_what_is_masked_does_not_count():
+    denoiser = NetworkDenoiser(Zero(), Cosine(s=0.0), prediction("x0"))
+    x0 = torch.tensor([[[1.0, 3.0], [2.0, 5.0]], [[2.0, -2.0], [0.0, 7.0]]])
+    t = torch.tensor([0.5, 0.25], dtype=torch.float64)
+    mask = torch.tensor([[[1.0, 0.0]], [[1.0, 1.0]]])
+    losses = UNIFORM.losses(denoiser, x0, t, torch.zeros_like(x0), mask=mask)
+    torch.testing.assert_close(losses, torch.tensor([(1 + 4) / 2, (4 + 4 + 0 + 49) / 4]))
+
+
 def test_stratified_numbers_fill_their_strata():
     jitter = torch.tensor([1e-9, 0.25, 0.5, 1 - 2.0**-53], dtype=torch.float64)
     u = stratified(jitter, torch.arange(4), 4)
