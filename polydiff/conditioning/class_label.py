@@ -80,6 +80,16 @@ class ClassLabel(Conditioner):
             raise UsageError(unknown("class", text, self.classes))
         return self._index[text]
 
+    def split(self, text: str) -> Sequence[str]:
+        """Divide a list ("0,1,2"); "all" is every class. A class of that very name goes before."""
+        if text in self._index:
+            return [text]
+        return self.classes if text == "all" else [part.strip() for part in text.split(",")]
+
+    def describe(self, value: int) -> str:
+        """Give the name of a class."""
+        return self.classes[value]
+
     def forward(self, values: Sequence[int | None]) -> Condition:
         """Look the vectors up."""
         device = self.table.weight.device

@@ -89,6 +89,14 @@ class Conditioner(nn.Module, ABC):
             When it is none; the message gives the nearest.
         """
 
+    def split(self, text: str) -> Sequence[str]:
+        """Divide what a user writes for several samples ("3,5") into the values that they take in turn."""
+        return [text]
+
+    def describe(self, value: Any) -> str:
+        """Write a raw value for people, as `parse` reads it."""
+        return str(value)
+
     @abstractmethod
     def forward(self, values: Sequence[Any]) -> Condition:
         """Make the condition of B raw values; of `None` exactly the unconditional one, zeros."""

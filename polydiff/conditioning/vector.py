@@ -112,6 +112,14 @@ class Vector(Conditioner):
             raise UsageError(f"'{text}' is not {self.size} number{'s' * (self.size > 1)}, such as {example}")
         return numbers
 
+    def split(self, text: str) -> Sequence[str]:
+        """Divide a list where each value is one number; where it is several, a list is one value."""
+        return [part.strip() for part in text.split(",")] if self.size == 1 else [text]
+
+    def describe(self, value: Sequence[float]) -> str:
+        """Write the numbers to four digits."""
+        return ",".join(f"{number:.4g}" for number in value)
+
     def forward(self, values: Sequence[Sequence[float] | None]) -> Condition:
         """Embed the numbers."""
         blank = [0.0] * self.size

@@ -59,8 +59,7 @@ class Assigned:
 def assign(conditioners: Mapping[str, Conditioner], wishes: Mapping[str, Wish]) -> dict[str, Assigned]:
     """Read what the user asks for of each condition.
 
-    A condition with classes takes a list ("0,1,2") or "all", every class in turn; a class of that very name goes
-    before.
+    A conditioner may take a list ("0,1,2"), whose values the samples take in turn, and one with classes "all".
 
     Raises
     ------
@@ -73,7 +72,7 @@ def assign(conditioners: Mapping[str, Conditioner], wishes: Mapping[str, Wish]) 
             raise UsageError(f"the model has no condition '{name}': it was trained without any")
         if name not in conditioners:
             raise UsageError(unknown("condition", name, conditioners))
-        texts = [text for part in _parts(wish) for text in _expand(conditioners[name], part)]
+        texts = [text for part in _parts(wish) for text in conditioners[name].split(part)]
         if not texts:
             raise UsageError(f"condition '{name}' is given no value")
         assigned[name] = Assigned(texts, [conditioners[name].parse(text) for text in texts])
@@ -82,10 +81,3 @@ def assign(conditioners: Mapping[str, Conditioner], wishes: Mapping[str, Wish]) 
 
 def _parts(wish: Wish) -> list[str]:
     return [str(wish)] if isinstance(wish, str | int | float) else [str(part) for part in wish]
-
-
-def _expand(conditioner: Conditioner, text: str) -> Sequence[str]:
-    classes: Sequence[str] | None = getattr(conditioner, "classes", None)
-    if classes is None or text in classes:
-        return [text]
-    return classes if text == "all" else [part.strip() for part in text.split(",")]

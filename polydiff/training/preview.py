@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from polydiff import files
+from polydiff.conditioning.conditioner import Conditioner
 from polydiff.core.noise import Seeds
 from polydiff.data.examples import ExampleSet
 from polydiff.model.model import Model
@@ -28,14 +29,14 @@ class Previewer:
         self.seeds = Seeds(seed, range(samples))
         self.conditions: dict[str, list[Any]] = {}
         texts: list[list[str]] = []
-        for name, conditioner in model.conditioners.items():
+        for name, conditioner in cast(Mapping[str, Conditioner], model.conditioners).items():
             classes: Sequence[str] = getattr(conditioner, "classes", ())
-            if classes:
-                texts.append([classes[i % len(classes)] for i in range(samples)])
-                self.conditions[name] = [conditioner.parse(text) for text in texts[-1]]  # type: ignore[operator]
-            else:
-                self.conditions[name] = [examples[i].conditions[name] for i in range(samples)]
-                texts.append(["" if value is None else str(value) for value in self.conditions[name]])
+            values = [
+                conditioner.parse(classes[i % len(classes)]) if classes else examples[i].conditions[name]
+                for i in range(samples)
+            ]
+            self.conditions[name] = values
+            texts.append(["" if value is None else conditioner.describe(value) for value in values])
         self.captions = [", ".join(filter(None, each)) for each in zip(*texts, strict=True)] or [""] * samples
 
     @torch.no_grad()

@@ -120,3 +120,15 @@ def test_data_without_labels_has_no_classes():
 def test_class_label_refuses_options_out_of_range(options, words):
     with pytest.raises(UsageError, match=words):
         ClassLabel(**options)
+
+
+def test_a_list_is_several_classes_and_all_is_every_one(conditioner):
+    first, second = conditioner.classes[:2]
+    assert conditioner.split(f"{second}, {first}") == [second, first]
+    assert conditioner.split("all") == conditioner.classes
+    assert ClassLabel(classes=["a", "all", "a,b"]).split("all") == ["all"]
+    assert ClassLabel(classes=["a", "all", "a,b"]).split("a,b") == ["a,b"]
+
+
+def test_a_class_is_described_by_its_name(conditioner):
+    assert conditioner.describe(conditioner.parse(conditioner.classes[1])) == conditioner.classes[1]

@@ -153,3 +153,13 @@ def test_text_of_no_numbers_is_refused_with_an_example(vector, text):
 def test_vector_refuses_options_out_of_range(options, words):
     with pytest.raises(UsageError, match=words):
         Vector(**options)
+
+
+def test_a_list_is_several_numbers_in_turn_or_one_value_of_several():
+    assert Vector().split("57, 60.5") == ["57", "60.5"]
+    assert Vector(size=2).split("1,2") == ["1,2"]
+
+
+def test_a_value_is_described_as_it_is_parsed():
+    assert Vector().describe([60.03125]) == "60.03"
+    assert Vector(size=2).parse(Vector(size=2).describe([1.5, -2.0])) == [1.5, -2.0]

@@ -73,7 +73,7 @@ def test_generate_takes_a_size(toy_model):
         ({"size": "large"}, "4x4"),
         ({"label": "aq"}, "aq"),
         ({"lable": "a"}, "did you mean 'label'"),
-        ({"sampler": "dpm++2"}, "did you mean 'dpm\\+\\+2m'"),
+        ({"sampler": "ddin"}, "did you mean 'ddim'"),
         ({"grid": "half-log-snrs"}, "did you mean 'half-log-snr'"),
         ({"guidance": 3.0}, "needs a condition.* label"),
         ({"steps": 0}, "at least one step"),
