@@ -1,25 +1,31 @@
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := plugins/polydiff-image
+PACKAGES := plugins/polydiff-audio plugins/polydiff-image
 MANIFESTS := pyproject.toml $(PACKAGES:%=%/pyproject.toml) constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
 .PHONY: demo test test-all check format bench clean-demo
 
-demo: demo/digits/model/model.yaml  ## Train on real handwritten digits and generate some by label.
+demo: demo/digits/model/model.yaml demo/notes/model/model.yaml  ## Train on handwritten digits and on notes; generate some.
 	rm -rf demo/samples
-	$(BIN)/polydiff generate demo/digits -n 50 --label all --seed 0 --trajectory --out demo/samples
+	$(BIN)/polydiff generate demo/digits -n 50 --label all --seed 0 --trajectory --out demo/samples/digits
+	$(BIN)/polydiff generate demo/notes -n 16 --label all --condition pitch=57,60,64,67,69,72,76 --seed 0 --normalize --out demo/samples/notes
 	@echo
-	@echo "Look at    demo/samples/sheet.png         ten digits, five of each"
-	@echo "           demo/samples/*.gif             how they came out of noise"
-	@echo "           demo/digits/previews/          the model while it learnt"
-	@echo "Go on with $(BIN)/polydiff generate demo/digits -n 16 --label 3 --guidance 2 --out out/"
-	@echo "           $(BIN)/polydiff train folder-64 data.source.path=PATH/TO/YOUR/PICTURES"
+	@echo "Look at      demo/samples/digits/sheet.png   ten digits, five of each; the *.gif show how they came out of noise"
+	@echo "Listen to    demo/samples/notes/*.wav        four timbres in turn; sheet.png there shows them"
+	@echo "See also     demo/*/previews/                the models while they learnt"
+	@echo "Go on with   $(BIN)/polydiff generate demo/digits -n 16 --label 3 --guidance 2 --out out/"
+	@echo "             $(BIN)/polydiff generate demo/notes -n 4 --label bell --condition pitch=69 --duration 3 --out out/bells"
+	@echo "             $(BIN)/polydiff train folder-64 data.source.path=PATH/TO/YOUR/PICTURES"
+	@echo "             $(BIN)/polydiff train folder-16k data.source.path=PATH/TO/YOUR/SOUNDS"
 
-demo/digits/model/model.yaml: | .venv/installed
-	if [ -d demo/digits ]; \
-	then $(BIN)/polydiff train demo/digits --resume; \
-	else $(BIN)/polydiff train digits --out demo/digits; fi
+demo/digits/model/model.yaml: PRESET := digits
+demo/notes/model/model.yaml: PRESET := synth-notes
+
+demo/%/model/model.yaml: | .venv/installed
+	if [ -d demo/$* ]; \
+	then $(BIN)/polydiff train demo/$* --resume; \
+	else $(BIN)/polydiff train $(PRESET) --out demo/$*; fi
 
 test: .venv/installed-for-development  ## Run the tests; `test-all` adds those that take minutes.
 	$(PYTEST)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +100,7 @@ class Worker:
         self.suffix = kind.suffix
         self.encode: Callable[[Any, Mapping[str, str]], bytes] = host().load(kind)
         self.loss: Callable[[Any], str | None] | None = host().load(kind, "loss") if kind.loss else None
-        self.normalize = host().load(modality, "normalize") if request.normalize else None
+        self.normalized = host().load(modality, "normalize") if request.normalize else _as_it_is
         self.draw_trajectory = host().load(modality, "trajectory")
 
     def __call__(self, batch: Batch) -> list[Made]:
@@ -109,7 +109,7 @@ class Worker:
         trajectory = Trajectory(kept) if self.request.trajectory else None
         with exact_kernels(enabled=self.request.exact):
             x = self._sample(batch, trajectory)
-            contents = self._decode(x[kept])
+            contents = [self.normalized(content) for content in self._decode(x[kept])]
             frames = [self._decode(x0) for x0 in trajectory.x0] if trajectory else []
         made, files = [], {}
         for row, (index, content) in enumerate(zip(batch.wanted, contents, strict=True)):
@@ -137,10 +137,10 @@ class Worker:
             on_step=on_step,
         )
 
-    def _decode(self, x: Tensor) -> list[Any]:
+    def _decode(self, x: Tensor) -> Sequence[Any]:
         codec, size = self.model.codec, self.request.size
-        contents = codec.decode(x) if size is None else [codec.cut(content, size) for content in codec.decode(x)]
-        return [content if self.normalize is None else self.normalize(content) for content in contents]
+        contents = codec.decode(x)
+        return contents if size is None else [codec.cut(content, size) for content in contents]
 
     def _record(self, index: int, content: Any) -> dict[str, Any]:
         request, sample = self.request, self.settings
@@ -181,6 +181,10 @@ class Trajectory:
         frames = min(step.steps, FRAMES)
         if (step.index + 1) * frames // step.steps > step.index * frames // step.steps:
             self.x0.append(step.x0[self.kept])
+
+
+def _as_it_is(content: Any) -> Any:
+    return content
 
 
 def as_texts(record: Mapping[str, Any]) -> dict[str, str]:
