@@ -176,7 +176,7 @@ class Folder(FolderSource):
             "frames": recording.frames,
             "trim": self.trim,
             "normalize": self.normalize,
-            
+            "level": self.level,
         }
 
 

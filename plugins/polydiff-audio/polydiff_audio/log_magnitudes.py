@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from polydiff.errors import UsageError
-from polydiff_audio.griffin_lim import griffin_lim, stft_magnitudes
+from polydiff_audio.griffin_lim import griffin_lim, stft
 from polydiff_audio.timed import Pad, Timed
 
 _SILENT = math.log(2) / 2
@@ -33,7 +33,7 @@ class LogMagnitudes(Timed):
     n_fft
         Samples of a spectrum, under a Hann window; even.
     hop
-        Samples from one frame to the next, at most n_fft / 2; n_fft / 4 or less makes phases easy to find.
+        Samples from one frame to the next, at most n_fft / 4: magnitudes further apart leave the phases undetermined.
     bins
         Of a frame; n_fft / 2 + 1 unless `_scaled` and `_unscaled` say otherwise.
     floor
@@ -70,7 +70,6 @@ class LogMagnitudes(Timed):
             pad=pad,
             hop=hop,
             height=bins,
-            least=n_fft // 2 // hop + 1,  # the mirror images are of n_fft / 2 samples
         )
         self.n_fft = n_fft
         self.floor = floor
@@ -105,7 +104,7 @@ class LogMagnitudes(Timed):
 
     def _levels(self, samples: Tensor) -> Tensor:
         """Give log magnitudes, (channels * bins, frames), none below the floor."""
-        return self._scaled(stft_magnitudes(samples, self.n_fft, self.hop)).clamp_min(self.floor).log().flatten(0, 1)
+        return self._scaled(stft(samples, self.n_fft, self.hop).abs()).clamp_min(self.floor).log().flatten(0, 1)
 
     def _scaled(self, spectra: Tensor) -> Tensor:
         """Bring magnitudes, (B, n_fft / 2 + 1, F) on the CPU, to the codec's scale of frequencies, (B, bins, F)."""
@@ -119,8 +118,8 @@ class LogMagnitudes(Timed):
 def _check_options(n_fft: int, hop: int, floor: float, iterations: int, momentum: float) -> None:
     if n_fft < 4 or n_fft % 2:
         raise UsageError(f"n_fft is {n_fft}; it must be even and at least 4, such as 1024")
-    if not 1 <= hop <= n_fft // 2:
-        raise UsageError(f"hop is {hop}; for n_fft={n_fft} it must be from 1 to {n_fft // 2}, best {n_fft // 4}")
+    if not 1 <= hop <= n_fft // 4:
+        raise UsageError(f"hop is {hop}; for n_fft={n_fft} it must be from 1 to {n_fft // 4}")
     if not 0 < floor < 1:
         raise UsageError(f"floor is {floor}; it must lie between 0 and 1, such as 3e-3")
     if iterations < 1:

@@ -22,7 +22,7 @@ _MP3_RUN_UP = 2**16
 """Frames. An MP3 frame may take bits from up to 511 bytes before it, and those of silence are as short as 3 bytes."""
 
 _OGG_END = 2**18
-"""Frames: more than the last page of an Ogg Vorbis file holds, in which libsndfile seeks to a wrong place (its #885)."""
+"""Frames: more than the last page of an Ogg Vorbis file holds. Into that page libsndfile seeks wrongly (its #885)."""
 
 
 @dataclass(frozen=True)

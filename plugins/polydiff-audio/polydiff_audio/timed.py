@@ -48,8 +48,6 @@ class Timed(Codec):
         Samples for each frame.
     height
         Values of one frame of one channel.
-    least
-        The smallest number of frames that can be decoded.
     """
 
     windowed: ClassVar[bool] = True
@@ -64,7 +62,6 @@ class Timed(Codec):
         pad: Pad,
         hop: int = 1,
         height: int = 1,
-        least: int = 1,
     ) -> None:
         super().__init__()
         if rate < 1:
@@ -83,7 +80,6 @@ class Timed(Codec):
         self.pad = pad
         self.hop = hop
         self.height = height
-        self.least = least
         self._frames = self._frames_for(self._samples_for(Fraction(str(float(duration))), f"duration is {duration}"))
 
     @property
@@ -178,8 +174,7 @@ class Timed(Codec):
         return samples
 
     def _frames_for(self, samples: int) -> int:
-        frames = max(self.least, -(-samples // self.hop))
-        return -(-frames // self.multiple) * self.multiple
+        return -(-samples // (self.hop * self.multiple)) * self.multiple
 
 
 def _check_finite(values: Tensor) -> None:

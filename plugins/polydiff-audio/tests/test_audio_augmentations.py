@@ -168,11 +168,11 @@ def test_mix_adds_recordings_of_a_folder(backgrounds, channels):
 
 
 def test_mix_takes_a_part_anywhere_and_reads_no_more(backgrounds, monkeypatch):
-    change, counts, generator = Mix(backgrounds, p=1), [], rng()
+    change, counts, generator = Mix(backgrounds, 6, 6, p=1), [], rng()
     read = soundfile.SoundFile.read
     monkeypatch.setattr(soundfile.SoundFile, "read", lambda self, n, **k: counts.append(n) or read(self, n, **k))
     results = {change(chirp(), generator).samples.tobytes() for _ in range(20)}
-    assert len(results) == 20
+    assert len(results) > 5  # of the short one there is one part
     assert max(counts) <= 22050
 
 

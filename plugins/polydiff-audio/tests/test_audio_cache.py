@@ -158,6 +158,12 @@ def test_other_options_and_files_are_decoded_anew(folder, decoded, tmp_path):
     assert len(decoded) == len(variants) + 2
 
 
+def test_the_parts_of_a_recording_are_kept_apart(folder):
+    for _ in range(2):
+        parts = [folder(window=0.5)[index].content.samples for index in range(2)]
+        assert np.array_equal(np.concatenate(parts, axis=1), folder()[0].content.samples)
+
+
 def test_a_recording_that_vanishes_is_reported_though_it_is_kept(folder, tmp_path):
     source = folder()
     source[0]

@@ -42,9 +42,9 @@ def voice(pitch=120.0, seconds=1.0):
 
 
 def spectra(samples, n_fft=256, hop=64):
-    """Compute magnitudes independently: frames centred on every hop-th sample, the ends continued by mirror images."""
+    """Compute magnitudes independently: frames centred on every hop-th sample, silence on both sides."""
     _, _, z = scipy.signal.stft(
-        samples, nperseg=n_fft, noverlap=n_fft - hop, boundary="even", padded=False, scaling="spectrum"
+        samples, nperseg=n_fft, noverlap=n_fft - hop, boundary="zeros", padded=False, scaling="spectrum"
     )
     return np.abs(z) * n_fft / 2  # scaled there by the sum of the window
 
@@ -60,8 +60,7 @@ def convergence(found, sound):
 
 
 def test_the_layout_is_that_of_an_independent_transform():
-    codec, sound = codec_of(floor=1e-6), noise(2)
-    codec = codec_of(channels=2, floor=1e-6)
+    codec, sound = codec_of(channels=2, floor=1e-6), noise(2)
     codec.fit([sound])
     x = codec.encode(sound)
     assert (x.shape, x.dtype) == (codec.shape, torch.float32)
@@ -100,10 +99,11 @@ def test_a_size_is_rounded_up_and_cut_to_the_sample():
     assert codec.cut(sound, "2.5s").samples.shape == (1, 20000)
 
 
-def test_the_shortest_sounds_have_room_for_their_mirror_images():
+def test_the_shortest_sounds_are_one_frame():
     codec = codec_of()
-    assert codec.shape_for("0.001") == (129, 3)
-    (sound,) = codec.decode(torch.randn(1, 129, 3))
+    assert codec.shape_for("0.001") == (129, 1)
+    (sound,) = codec.decode(torch.randn(1, 129, 1))
+    assert sound.frames == 64
     assert codec.cut(sound, "0.001").frames == 8
 
 
@@ -169,16 +169,36 @@ def peaks(samples, frequencies):
     return found
 
 
-def test_a_chord_comes_back_within_a_cent_and_half_a_decibel():
-    chord = [(261.63, 0.3), (329.63, 0.2), (392.0, 0.1), (1567.98, 0.05)]
-    codec = codec_of(2.0)
+@pytest.mark.parametrize(
+    ("n_fft", "chord"),
+    [
+        (256, [(440.0, 0.5)]),
+        (256, [(600.0, 0.02)]),
+        (256, [(220.0 * k, 0.3 / k) for k in range(1, 12)]),
+        (1024, [(440.0, 0.3), (554.37, 0.2), (659.26, 0.1), (1567.98, 0.05)]),
+    ],
+)
+def test_a_chord_comes_back_within_a_cent_and_a_tenth_of_a_decibel(n_fft, chord):
+    codec = codec_of(2.0, n_fft=n_fft, hop=n_fft // 4)
     sound = sines(chord, seconds=2.0)
     codec.fit([sound])
     (found,) = codec.decode(codec.encode(sound)[None])
     measured = peaks(found.samples[0, 1000:-1000], [frequency for frequency, _ in chord])
     for (frequency, amplitude), (hz, level) in zip(chord, measured, strict=True):
-        assert abs(1200 * math.log2(hz / frequency)) < 1
-        assert abs(20 * math.log10(level / amplitude)) < 0.5
+        assert abs(1200 * math.log2(hz / frequency)) < 1.3
+        assert abs(20 * math.log10(level / amplitude)) < 0.1
+
+
+def test_a_note_that_begins_with_the_sound_begins_with_it_again():
+    sound = sines([(220 * k, 0.3 / k) for k in range(1, 12)])
+    sound.samples[:] *= np.exp(-6 * np.arange(sound.frames) / RATE)
+    codec = codec_of()
+    codec.fit([sound])
+    (found,) = codec.decode(codec.encode(sound)[None])
+    assert convergence(found, sound) < -35
+    for first in range(0, 512, 128):
+        levels = [np.square(each.samples[0, first : first + 128]).mean() for each in (found, sound)]
+        assert 10 * math.log10(levels[0] / levels[1]) == pytest.approx(0, abs=1)
 
 
 def test_griffin_lim_converges():
@@ -193,21 +213,18 @@ def test_griffin_lim_converges():
     assert reached[2] < -22
 
 
-def test_a_sound_does_not_depend_on_its_batch_nor_on_chance():
-    codec = codec_of(4.0)
+def test_a_sound_depends_on_neither_its_batch_nor_chance():
+    codec = codec_of(4.0, iterations=16)
     codec.fit([voice()])
     x = torch.stack(
         [codec.encode(voice(pitch, 4.0)) for pitch in range(100, 260, 8)]
     )  # more than are worked on together
-    torch.manual_seed(0)
-    once = codec.decode(x)
     state = torch.get_rng_state()
-    torch.manual_seed(0)
+    together = codec.decode(x)
     assert torch.equal(torch.get_rng_state(), state)
-    for row in (0, 19):
+    for row in (0, 7, 19):
         (alone,) = codec.decode(x[row : row + 1])
-        np.testing.assert_allclose(alone.samples, once[row].samples, atol=1e-4)
-    np.testing.assert_array_equal(codec.decode(x)[7].samples, once[7].samples)
+        np.testing.assert_array_equal(alone.samples, together[row].samples)
 
 
 def test_stereo_keeps_its_sides():
@@ -264,7 +281,7 @@ def test_sounds_that_cannot_be_encoded_are_refused():
         ({"n_fft": 255}, "n_fft is 255; it must be even"),
         ({"n_fft": 2}, "n_fft is 2"),
         ({"hop": 0}, "hop is 0"),
-        ({"hop": 129}, "for n_fft=256 it must be from 1 to 128, best 64"),
+        ({"hop": 65}, "for n_fft=256 it must be from 1 to 64"),
         ({"floor": 0}, "floor is 0"),
         ({"floor": 1.0}, r"floor is 1\.0"),
         ({"floor": math.nan}, "floor is nan"),
@@ -279,10 +296,10 @@ def test_options_out_of_range_are_refused(options, message):
         Spectrogram(**{"rate": RATE, "duration": 1.0, "n_fft": 256, "hop": 64, **options})
 
 
-@pytest.mark.parametrize(("n_fft", "hop"), [(256, 128), (256, 100), (512, 64), (30, 7)])
-def test_any_hop_up_to_half_of_the_transform_works(n_fft, hop):
+@pytest.mark.parametrize(("n_fft", "hop"), [(256, 64), (256, 50), (512, 64), (30, 7)])
+def test_any_hop_up_to_a_quarter_of_the_transform_works(n_fft, hop):
     codec = Spectrogram(RATE, 0.5, n_fft=n_fft, hop=hop)
     sound = sines([(600, 0.5)], seconds=0.5)
     (found,) = codec.decode(codec.encode(sound)[None])
     assert found.frames == codec.shape[1] * hop
-    assert np.abs(found.samples).max() == pytest.approx(0.5, rel=0.2)
+    assert np.abs(found.samples[0, n_fft:-n_fft]).max() == pytest.approx(0.5, rel=0.05)
