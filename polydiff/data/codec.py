@@ -38,7 +38,13 @@ class Codec(nn.Module, ABC):
         """Read a size as the user gives it ("96", "96x64", "2.5s", ...); raise `UsageError` for nonsense."""
 
     def fit(self, contents: Iterable[Any]) -> None:
-        """Measure what the codec needs of the data, into buffers; called once, before training."""
+        """Measure what the codec needs of the data, into buffers; called once, before training.
+
+        Parameters
+        ----------
+        contents
+            All that is trained on, in random order: the first some hundred are often enough.
+        """
 
     @abstractmethod
     def encode(self, content: Any) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from polydiff.data.examples import ExampleSet
+from polydiff.data.order import permutation
 from polydiff.data.source import Source
 from polydiff.data.split import split
 from polydiff.errors import DataError, UsageError
@@ -68,7 +69,7 @@ def assemble(recipe: Recipe) -> Parts:
     except UsageError as error:
         raise recipe.codec.error(str(error)) from error
     indices, held_source, held_indices = _hold_out(source, data, modality)
-    model.codec.fit(_contents(source, indices))
+    model.codec.fit(_contents(source, indices, recipe.train.seed))
     augment = [build(AugmentationSpec, each, modality=modality) for each in data.augment]
     codec, conditioners = copy.deepcopy((model.codec, model.conditioners))  # these stay on the CPU, where data are read
     prepare: dict[str, Any] = {name: each.prepare for name, each in conditioners.items()}
@@ -101,10 +102,12 @@ def _hold_out(source: Source, data: DataConfig, modality: str) -> tuple[Sequence
     return range(len(source)), held_source, range(len(held_source))
 
 
-def _contents(source: Source, indices: Sequence[int]) -> Iterator[Any]:
-    """Read what can be read; the rest is reported when it is trained on."""
-    for index in indices:
+def _contents(source: Source, indices: Sequence[int], seed: int) -> Iterator[Any]:
+    """Read what can be read, in the order of the first epoch, so that any part of it stands for all; the rest is
+    reported when it is trained on.
+    """
+    for place in permutation(len(indices), seed, epoch=0):
         try:
-            yield source[index].content
+            yield source[indices[place]].content
         except DataError:
             continue
