@@ -13,6 +13,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from polydiff.drawing import columns, gif, png, stages
 from polydiff_audio.drawing import COLOURS, QUIETEST, Pixels, row_of, spectrogram, waveform
 from polydiff_audio.levels import peak_db
 from polydiff_audio.sound import Audible
@@ -29,11 +30,7 @@ _CHARACTERS, _MOST_LINES = 34, 3
 """Of a caption, as many as fit the width when letters are not all capitals."""
 
 _MARKS = {500: "500", 1000: "1k", 2000: "2k", 4000: "4k", 8000: "8k", 16000: "16k"}
-_STRIP_FRAMES, _STRIP_WIDTH, _GIF_WIDTH = 10, 140, 360
-_COMPRESSION = 3
-"""Of PNGs: noise takes three times as long at zlib's own choice, 6, and comes out as large."""
-
-_GIF_SECONDS, _GIF_REST_SECONDS = 2.5, 1.5
+_STRIP_WIDTH, _GIF_WIDTH = 140, 360
 
 
 def contact_sheet(contents: Sequence[Audible], captions: Sequence[str]) -> bytes:
@@ -50,17 +47,17 @@ def contact_sheet(contents: Sequence[Audible], captions: Sequence[str]) -> bytes
     texts = [textwrap.wrap(each, _CHARACTERS, max_lines=_MOST_LINES, placeholder=" …") for each in captions]
     picture, text = _WAVE + _INNER + _SPECTRUM, _LINE * (1 + max(map(len, texts)))
     across, down = _WIDTH + _GAP, picture + text + _GAP
-    columns = _columns(captions)
-    rows = math.ceil(len(contents) / columns)
-    sheet = Image.new("RGB", (_MARGIN + columns * across, _GAP + rows * down + _FOOT), _PAPER)
+    per_row = columns(captions)
+    rows = math.ceil(len(contents) / per_row)
+    sheet = Image.new("RGB", (_MARGIN + per_row * across, _GAP + rows * down + _FOOT), _PAPER)
     for place, (sound, lines) in enumerate(zip(contents, texts, strict=True)):
-        left, top = _MARGIN + place % columns * across, _GAP + place // columns * down
+        left, top = _MARGIN + place % per_row * across, _GAP + place // per_row * down
         sheet.paste(Image.fromarray(_panel(sound, longest, highest, _WIDTH)), (left, top))
         sheet.paste(_label(lines, sound, (_WIDTH, text)), (left, top + picture))
     for row in range(rows):
         _mark_frequencies(sheet, _GAP + row * down + _WAVE + _INNER, highest)
     _draw_key(sheet)
-    return _png(sheet)
+    return png(sheet)
 
 
 def trajectory(contents: Sequence[Audible]) -> Mapping[str, bytes]:
@@ -71,13 +68,12 @@ def trajectory(contents: Sequence[Audible]) -> Mapping[str, bytes]:
     "-strip.png": some of them side by side, the first and the last among them. ".gif": all of them, one after the
     other, resting on the last.
     """
-    count = min(_STRIP_FRAMES, len(contents))
-    chosen = [contents[round(i * (len(contents) - 1) / max(1, count - 1))] for i in range(count)]
-    size = count * (_STRIP_WIDTH + _GAP) + _GAP, _WAVE + _INNER + _SPECTRUM + 2 * _GAP
+    chosen = stages(contents)
+    size = len(chosen) * (_STRIP_WIDTH + _GAP) + _GAP, _WAVE + _INNER + _SPECTRUM + 2 * _GAP
     strip = Image.new("RGB", size, _PAPER)
     for place, sound in enumerate(chosen):
         strip.paste(_alone(sound, _STRIP_WIDTH), (_GAP + place * (_STRIP_WIDTH + _GAP), _GAP))
-    return {"-strip.png": _png(strip), ".gif": _gif([_alone(sound, _GIF_WIDTH) for sound in contents])}
+    return {"-strip.png": png(strip), ".gif": gif([_alone(sound, _GIF_WIDTH) for sound in contents])}
 
 
 def _alone(sound: Audible, width: int) -> Image.Image:
@@ -141,35 +137,3 @@ def _seconds(sound: Audible) -> float:
 def _typeface(size: int) -> ImageFont.FreeTypeFont:
     file = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
     return ImageFont.truetype(io.BytesIO(file.read_bytes()), size, layout_engine=ImageFont.Layout.BASIC)
-
-
-def _columns(captions: Sequence[str]) -> int:
-    """Make the sheet about as wide as high, by whole periods where the captions have one."""
-    square = math.sqrt(len(captions))
-    period = _period(captions)
-    return period * max(1, round(square / period)) if period else math.ceil(square)
-
-
-def _period(captions: Sequence[str]) -> int | None:
-    """Count the captions that go round in turn, or the length of runs of one caption; `None` when they do neither."""
-    count, distinct = len(captions), len(set(captions))
-    if 1 < distinct < count and all(captions[i] == captions[i - distinct] for i in range(distinct, count)):
-        return distinct
-    run = count // distinct
-    runs = [captions[start : start + run] for start in range(0, count, run)]
-    return run if run * distinct == count and 1 < run < count and all(len(set(each)) == 1 for each in runs) else None
-
-
-def _png(picture: Image.Image) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=_COMPRESSION)
-    return file.getvalue()
-
-
-def _gif(frames: Sequence[Image.Image]) -> bytes:
-    pause = round(1000 * _GIF_SECONDS / len(frames) / 10) * 10  # a GIF counts hundredths of a second
-    durations = [max(20, pause)] * (len(frames) - 1) + [round(1000 * _GIF_REST_SECONDS)]
-    file = io.BytesIO()
-    first, *others = frames
-    first.save(file, "GIF", save_all=True, append_images=others, duration=durations, loop=0, optimize=False)
-    return file.getvalue()

@@ -111,4 +111,5 @@ def _finished(wave: Wave, peak: float, rate: int) -> Samples:
     fade = round(FADE * rate)
     wave = wave.copy()
     wave[-fade:] *= (1 + np.cos(np.linspace(0, math.pi, fade))) / 2
-    return (wave * (10 ** (peak / 20) / np.abs(wave).max())).astype(np.float32)[None]
+    wave *= 10 ** (peak / 20) / np.abs(wave).max()
+    return wave.astype(np.float32)[None]

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from polydiff_audio.fitting import fit_to, frames_at
 from polydiff_audio.resample import resample
 from polydiff_audio.sound import Sound
@@ -69,10 +67,11 @@ def test_the_pitch_stays_at_another_rate():
     np.testing.assert_allclose(window[0, 200:-200], expected[200:-200], atol=1e-4)
 
 
-@given(st.integers(1, 5000), st.sampled_from([8000, 11025, 16000, 44100]), st.sampled_from([8000, 22050, 48000]))
-def test_the_length_at_another_rate_is_known_beforehand(frames, rate, to):
-    sound = noise(1, frames, rate)
-    assert frames_at(sound, to) == resample(sound.samples, rate, to).shape[1]
+@pytest.mark.parametrize(("rate", "to"), [(8000, 8000), (44100, 8000), (16000, 22050), (11025, 48000)])
+def test_the_length_at_another_rate_is_known_beforehand(rate, to):
+    for frames in (1, 2, 441, 1000, 1001, 4999):
+        sound = noise(1, frames, rate)
+        assert frames_at(sound, to) == resample(sound.samples, rate, to).shape[1]
 
 
 @pytest.mark.parametrize("channels", [2, 3, 7])

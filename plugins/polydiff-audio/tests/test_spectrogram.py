@@ -137,7 +137,7 @@ def test_the_statistics_are_saved_with_the_model():
 
 @pytest.mark.parametrize("fitted", [False, True])
 def test_silence_stays_silence(fitted):
-    codec = codec_of(channels=2)
+    codec = codec_of(channels=2, iterations=4)
     if fitted:
         codec.fit([noise(2)])
     x = codec.encode(Sound(np.zeros((2, 5000), np.float32), RATE))
@@ -202,29 +202,28 @@ def test_a_note_that_begins_with_the_sound_begins_with_it_again():
 
 
 def test_griffin_lim_converges():
-    sound = voice()
+    sound = voice(seconds=0.6)
     reached = []
-    for iterations, momentum in [(4, 0.0), (64, 0.0), (64, 0.99), (256, 0.99)]:
-        codec = codec_of(iterations=iterations, momentum=momentum)
+    for iterations, momentum in [(4, 0.0), (32, 0.0), (32, 0.99), (64, 0.99)]:
+        codec = codec_of(0.6, iterations=iterations, momentum=momentum)
         codec.fit([sound])
         (found,) = codec.decode(codec.encode(sound)[None])
         reached.append(convergence(found, sound))
     assert reached == sorted(reached, reverse=True)
-    assert reached[2] < -22
+    assert reached[-1] < -26
 
 
 def test_a_sound_depends_on_neither_its_batch_nor_chance():
-    codec = codec_of(4.0, iterations=16)
+    codec = codec_of(4.0, iterations=4)
     codec.fit([voice()])
-    x = torch.stack(
-        [codec.encode(voice(pitch, 4.0)) for pitch in range(100, 260, 8)]
-    )  # more than are worked on together
+    pitches = range(100, 200, 10)  # more than are worked on together
+    x = torch.stack([codec.encode(voice(pitch, 4.0)) for pitch in pitches])
     state = torch.get_rng_state()
     together = codec.decode(x)
     assert torch.equal(torch.get_rng_state(), state)
-    for row in (0, 7, 19):
+    for row in (0, 7, 9):
         (alone,) = codec.decode(x[row : row + 1])
-        np.testing.assert_array_equal(alone.samples, together[row].samples)
+        np.testing.assert_allclose(alone.samples, together[row].samples, atol=1e-5)
 
 
 def test_stereo_keeps_its_sides():

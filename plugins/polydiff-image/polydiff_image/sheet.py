@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
+from polydiff.drawing import columns, gif, png, stages
 from polydiff_image.fonts import find_font, typeface
 
 _PAPER, _TEXT = "#f1f1f3", "#3a3a40"
 _GAP = 8
 _SMALLEST, _LARGEST = 96, 256
 _TEXT_SIZE, _LINE, _MOST_LINES = 13, 17, 3
-_STRIP_FRAMES = 10
-_GIF_SECONDS, _GIF_REST_SECONDS = 2.5, 1.5
 
 
 def contact_sheet(contents: Sequence[Image.Image], captions: Sequence[str]) -> bytes:
@@ -34,16 +32,16 @@ def contact_sheet(contents: Sequence[Image.Image], captions: Sequence[str]) -> b
     texts = [_wrap(caption, font, width) for caption in captions]
     text_height = _LINE * max(len(lines) for lines in texts)
     across, down = width + _GAP, height + text_height + _GAP
-    columns = _columns(captions)
-    rows = math.ceil(len(shown) / columns)
-    sheet = Image.new("RGB", (columns * across + _GAP, rows * down + _GAP), _PAPER)
+    per_row = columns(captions)
+    rows = math.ceil(len(shown) / per_row)
+    sheet = Image.new("RGB", (per_row * across + _GAP, rows * down + _GAP), _PAPER)
     pen = ImageDraw.Draw(sheet)
     for place, (picture, lines) in enumerate(zip(shown, texts, strict=True)):
-        left, top = _GAP + place % columns * across, _GAP + place // columns * down
+        left, top = _GAP + place % per_row * across, _GAP + place // per_row * down
         sheet.paste(picture, (left + (width - picture.width) // 2, top + (height - picture.height) // 2))
         for number, line in enumerate(lines):
             pen.text((left + width / 2, top + height + _LINE * (number + 0.8)), line, _TEXT, font, anchor="ms")
-    return _png(sheet)
+    return png(sheet)
 
 
 def trajectory(contents: Sequence[Image.Image]) -> Mapping[str, bytes]:
@@ -55,13 +53,12 @@ def trajectory(contents: Sequence[Image.Image]) -> Mapping[str, bytes]:
     other, resting on the last.
     """
     shown = [_visible(content) for content in contents]
-    count = min(_STRIP_FRAMES, len(shown))
-    chosen = [shown[round(i * (len(shown) - 1) / max(1, count - 1))] for i in range(count)]
+    chosen = stages(shown)
     width, height = shown[0].size
-    strip = Image.new("RGB", (count * (width + _GAP) + _GAP, height + 2 * _GAP), _PAPER)
+    strip = Image.new("RGB", (len(chosen) * (width + _GAP) + _GAP, height + 2 * _GAP), _PAPER)
     for place, picture in enumerate(chosen):
         strip.paste(picture, (_GAP + place * (width + _GAP), _GAP))
-    return {"-strip.png": _png(strip), ".gif": _gif(shown)}
+    return {"-strip.png": png(strip), ".gif": gif(shown)}
 
 
 def _visible(content: Image.Image) -> Image.Image:
@@ -79,23 +76,6 @@ def _visible(content: Image.Image) -> Image.Image:
         white = Image.new("RGBA", size, "white")
         picture = Image.alpha_composite(white, picture)
     return picture.convert("RGB")
-
-
-def _columns(captions: Sequence[str]) -> int:
-    """Make the sheet about as wide as high, by whole periods where the captions have one."""
-    square = math.sqrt(len(captions))
-    period = _period(captions)
-    return period * max(1, round(square / period)) if period else math.ceil(square)
-
-
-def _period(captions: Sequence[str]) -> int | None:
-    """Count the captions that go round in turn, or the length of runs of one caption; `None` when they do neither."""
-    count, distinct = len(captions), len(set(captions))
-    if 1 < distinct < count and all(captions[i] == captions[i - distinct] for i in range(distinct, count)):
-        return distinct
-    run = count // distinct
-    runs = [captions[start : start + run] for start in range(0, count, run)]
-    return run if run * distinct == count and 1 < run < count and all(len(set(each)) == 1 for each in runs) else None
 
 
 def _wrap(caption: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
@@ -118,18 +98,3 @@ def _shorten(line: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     while line and font.getlength(f"{line}…") > width:
         line = line[:-1]
     return f"{line.rstrip()}…"
-
-
-def _png(picture: Image.Image) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, "PNG", optimize=True)
-    return file.getvalue()
-
-
-def _gif(frames: Sequence[Image.Image]) -> bytes:
-    pause = round(1000 * _GIF_SECONDS / len(frames) / 10) * 10  # a GIF counts hundredths of a second
-    durations = [max(20, pause)] * (len(frames) - 1) + [round(1000 * _GIF_REST_SECONDS)]
-    file = io.BytesIO()
-    first, *others = frames
-    first.save(file, "GIF", save_all=True, append_images=others, duration=durations, loop=0, optimize=False)
-    return file.getvalue()

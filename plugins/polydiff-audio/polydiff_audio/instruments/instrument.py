@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -32,5 +33,5 @@ class Instrument(Protocol):
 
 def falling(seconds: float, frames: int, rate: int) -> Wave:
     """Fall exponentially from 1, by 60 dB in so many seconds."""
-    wave: Wave = 10.0 ** (-3 / (seconds * rate) * np.arange(frames))
+    wave: Wave = np.exp(-3 * math.log(10) / (seconds * rate) * np.arange(frames))
     return wave

@@ -28,4 +28,5 @@ def organ(frequency: float, frames: int, rate: int, rng: np.random.Generator) ->
     tremolo = 1 + rng.uniform(0, 0.3) * np.sin(2 * math.pi * (rng.uniform(5, 7) * time + rng.uniform()))
     end = rng.uniform(0.5, 0.95) * frames / rate
     attack, release = rng.uniform(0.005, 0.03, 2)
-    return wave * tremolo * np.clip(time / attack, 0, 1) * np.clip((end - time) / release, 0, 1)
+    wave *= tremolo * np.clip(time / attack, 0, 1) * np.clip((end - time) / release, 0, 1)
+    return wave
