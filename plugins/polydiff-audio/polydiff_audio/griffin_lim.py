@@ -65,8 +65,8 @@ def iterate(magnitudes: Tensor, phases: Tensor, n_fft: int, hop: int, iterations
     """Improve phases by the fast Griffin-Lim algorithm, and give the sounds.
 
     Perraudin, Balazs & Sondergaard, "A fast Griffin-Lim algorithm", WASPAA 2013, algorithm 2. This is
-    `torchaudio.functional.griffinlim`, which starts from phases of zero or at random: from the first, tones settle as
-    much as 20 cents off, and from the others as much as 9 dB too soft.
+    `torchaudio.functional.griffinlim`, which has no other starts than phases of zero, from which sines were seen to
+    settle 20 cents off, or at random, from which they settle as much off or 5 dB too soft.
 
     Parameters
     ----------

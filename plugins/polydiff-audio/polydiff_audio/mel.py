@@ -14,14 +14,14 @@ from polydiff_audio.torchaudio_loader import load_torchaudio
 
 _RTOL = 0.1
 """Singular values below this part of the largest are not inverted. Narrow filters that share one FFT bin are nearly
-or wholly dependent, and to tell them apart makes a network's errors of 10 % into ones of 80 %."""
+or wholly dependent: to tell 64 of them apart on 129 bins made errors of 10 % in them into 80 % of the spectrum."""
 
 
 class Mel(LogMagnitudes):
     """Sounds as the log of what triangular filters, evenly spaced on the mel scale, take up of the magnitudes.
 
-    What lies between the filters' centres is lost: the way back takes the least spectrum, in the mean square, that
-    the filters cannot tell from the true one, and at a given number of values `Spectrogram` sounds better.
+    What a filter does not tell apart is lost: the way back takes, of all spectra that the filters would take for the
+    true one, that of the least energy. Speech comes back less exactly than from `Spectrogram`.
 
     Parameters
     ----------

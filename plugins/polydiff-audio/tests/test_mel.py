@@ -13,7 +13,7 @@ RATE = 16000
 
 
 def codec_of(duration=1.0, **options):
-    return Mel(RATE, duration, **{"n_fft": 512, "hop": 128, "n_mels": 40, **options})
+    return Mel(RATE, duration, **{"n_fft": 512, "hop": 128, "n_mels": 40, "iterations": 16, **options})
 
 
 def noise(channels=1, level=0.1, seed=0):
