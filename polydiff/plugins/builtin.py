@@ -38,7 +38,34 @@ def polydiff_samplers() -> Iterable[SamplerSpec]:
     return (
         SamplerSpec("ddpm", "polydiff.sampling.ddpm:DDPM", "ancestral sampling", order=1, stochastic=True),
         SamplerSpec("ddim", "polydiff.sampling.ddim:DDIM", "deterministic, or stochastic by eta", order=1),
+        SamplerSpec("euler", "polydiff.sampling.ddim:DDIM", "Euler's method on EDM's ODE: the same as ddim", order=1),
+        SamplerSpec(
+            "euler-ancestral", "polydiff.sampling.euler_ancestral:EulerAncestral", "ddim with noise", stochastic=True
+        ),
+        SamplerSpec("heun", "polydiff.sampling.heun:Heun", "EDM's method, with churn by s_churn", order=2),
+        SamplerSpec("dpm-solver-2", "polydiff.sampling.dpm_solver_2:DPMSolver2", "single step, 2 evaluations", order=2),
+        SamplerSpec("dpm-solver-3", "polydiff.sampling.dpm_solver_3:DPMSolver3", "single step, 3 evaluations", order=3),
+        SamplerSpec("dpm++2s", "polydiff.sampling.dpmpp_2s:DPMpp2S", "single step, 2 evaluations", order=2),
         SamplerSpec("dpm++2m", "polydiff.sampling.dpmpp_2m:DPMpp2M", "two-step multistep method", order=2),
+        SamplerSpec("dpm++3m", "polydiff.sampling.dpmpp_3m:DPMpp3M", "three-step multistep method", order=3),
+        SamplerSpec(
+            "dpm++2m-sde", "polydiff.sampling.dpmpp_2m_sde:DPMpp2MSDE", "dpm++2m with noise", order=2, stochastic=True
+        ),
+        SamplerSpec("unipc", "polydiff.sampling.unipc:UniPC", "predictor and corrector, 1 evaluation", order=3),
+        SamplerSpec("deis", "polydiff.sampling.deis:DEIS", "multistep, exact integrals of polynomials", order=3),
+        SamplerSpec("lms", "polydiff.sampling.lms:LMS", "multistep, deis in the noise level", order=4),
+        SamplerSpec("ipndm", "polydiff.sampling.ipndm:IPNDM", "pseudo linear multistep", order=2),
+        SamplerSpec("plms", "polydiff.sampling.plms:PLMS", "pseudo linear multistep, Runge-Kutta start", order=2),
+        SamplerSpec("er-sde", "polydiff.sampling.er_sde:ERSDE", "multistep, noise to choose", order=3, stochastic=True),
+        SamplerSpec("restart", "polydiff.sampling.restart:Restart", "heun, back and again", order=2, stochastic=True),
+        SamplerSpec("dpm-adaptive", "polydiff.sampling.dpm_adaptive:DPMAdaptive", "steps by a tolerance", order=0),
+        SamplerSpec(
+            "consistency",
+            "polydiff.sampling.consistency:Consistency",
+            "multistep, for consistency models",
+            order=0,
+            stochastic=True,
+        ),
     )
 
 

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from polydiff.core.condition import Condition
 from polydiff.core.denoiser import Denoiser
-from polydiff.sampling.sampler import Level, Noise, Sampler, Step, denoise
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """The step before: its level and its estimate of x_0."""
-
-    level: Level
-    x0: Tensor
+from polydiff.sampling.history import Past
+from polydiff.sampling.sampler import Level, Noise, Sampler, Step, advance, denoise
 
 
 class DPMpp2M(Sampler):
@@ -37,16 +29,18 @@ class DPMpp2M(Sampler):
         s: Level,
         *,
         cond: Condition | None,
-        carry: History | None,
+        carry: Past | None,
         noise: Noise,
     ) -> Step:
         """Go from t to s."""
         x0 = denoise(denoiser, x_t, t, cond)
-        D = x0
-        if carry is not None and s.sigma > 0:
-            assert carry.level.t > t.t, "the history is of a later time"
-            h, h_before = s.half_log_snr - t.half_log_snr, t.half_log_snr - carry.level.half_log_snr
-            if math.isfinite(h_before):
-                D = torch.lerp(carry.x0, x0, 1 + h / (2 * h_before))
-        c_x = s.sigma / t.sigma
-        return Step(torch.add(c_x * x_t, D, alpha=s.alpha - t.alpha * c_x), x0, History(t, x0))
+        return Step(advance(x_t, at_middle(x0, carry, t, s), t, s), x0, Past(t, x0))
+
+
+def at_middle(x0: Tensor, past: Past | None, t: Level, s: Level) -> Tensor:
+    """Extrapolate the estimate to the middle of a step by the one before it, where both are finite in lambda."""
+    if past is None or s.sigma == 0:
+        return x0
+    assert past.level.t > t.t, "the history is of a later time"
+    h, h_before = s.half_log_snr - t.half_log_snr, t.half_log_snr - past.level.half_log_snr
+    return torch.lerp(past.x0, x0, 1 + h / (2 * h_before)) if math.isfinite(h_before) else x0

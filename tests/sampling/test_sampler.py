@@ -1,5 +1,6 @@
 """The loop: what it calls, what it carries, what it refuses."""
 
+import itertools
 import math
 
 import pytest
@@ -12,10 +13,11 @@ from polydiff.core.noise import Seeds
 from polydiff.core.oracle import Gaussian
 from polydiff.core.schedule import EDM, Cosine, Flow, Linear
 from polydiff.errors import UsageError
+from polydiff.plugins.builtin import polydiff_samplers
+from polydiff.plugins.factory import sampler as make
 from polydiff.sampling.ddim import DDIM
 from polydiff.sampling.ddpm import DDPM
-from polydiff.sampling.dpmpp_2m import DPMpp2M
-from polydiff.sampling.grid import GRIDS, time_grid
+from polydiff.sampling.grid import GRIDS
 from polydiff.sampling.sampler import prior
 
 SCHEDULES = {
@@ -26,10 +28,13 @@ SCHEDULES = {
     "flow": Flow(),
     "discrete": Discrete(betas=torch.linspace(1e-4, 0.02, 1000).tolist()),
 }
-SAMPLERS = {"ddpm": DDPM(), "ddim": DDIM(), "ddim-eta": DDIM(eta=0.7), "dpm++2m": DPMpp2M()}
+SAMPLERS = {
+    **{spec.name: make(spec.name) for spec in polydiff_samplers()},
+    "ddim-eta": make("ddim", eta=0.7),
+    "heun-churn": make("heun", s_churn=4.0),
+}
 every_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES.keys())
 every_sampler = pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
-every_grid = pytest.mark.parametrize("grid", GRIDS)
 
 
 def _oracle(schedule):
@@ -37,57 +42,58 @@ def _oracle(schedule):
 
 
 @every_schedule
-@every_grid
-@pytest.mark.parametrize("steps", [1, 2, 7, 50])
-def test_grids_fall_from_one_to_zero(grid, schedule, steps):
-    times = time_grid(grid, schedule, steps)
-    assert times.shape == (steps + 1,)
-    assert times.dtype == torch.float64
-    assert (times[0], times[-1]) == (1, 0)
-    assert (times.diff() < 0).all()
-
-
-def test_half_log_snr_grid_is_even_between_its_ends():
-    interior = Cosine().half_log_snr(time_grid("half-log-snr", Cosine(), 20)[1:-1])
-    torch.testing.assert_close(interior.diff(), interior.diff()[:1].expand(18))
-
-
-@every_schedule
 @every_sampler
-@every_grid
-@pytest.mark.parametrize("steps", [1, 3, 10])
-def test_every_state_is_finite_from_pure_noise_to_data(sampler, schedule, grid, steps):
+def test_every_state_is_finite_from_pure_noise_to_data(sampler, schedule):
     seeds = Seeds(0, range(4))
     x_1 = prior(schedule, seeds, (3,)).double()
-    ends = []
-    x = sampler.sample(_oracle(schedule), x_1, steps=steps, grid=grid, seeds=seeds, on_step=ends.append)
-    assert all(torch.isfinite(e.x_s).all() for e in ends)
-    assert torch.equal(ends[-1].x_s, x)
-    if steps == 10:
-        assert (x - 0.5).abs().max() < 1.5
+    for grid, steps in itertools.product(GRIDS, (1, 3, 10)):
+        ends = []
+        x = sampler.sample(_oracle(schedule), x_1, steps=steps, grid=grid, seeds=seeds, on_step=ends.append)
+        assert all(torch.isfinite(e.x_s).all() for e in ends)
+        assert torch.equal(ends[-1].x_s, x)
+        if steps == 10:
+            assert (x - 0.5).abs().max() < 1.5
 
 
-@every_sampler
-def test_a_step_starts_at_the_level_where_the_one_before_ended(sampler):
-    visited, ends = [], []
+class Watching(Gaussian):
+    """Remembers what it was asked."""
 
-    class Watching(Gaussian):
-        def forward(self, x_t, t, cond=None):
-            visited.append((float(t), x_t))
-            return super().forward(x_t, t, cond)
+    def __init__(self):
+        super().__init__(torch.tensor(0.5).double(), torch.tensor(0.3).double(), Cosine())
+        self.asked = []
 
-    schedule = Cosine()
-    oracle = Watching(torch.tensor(0.5).double(), torch.tensor(0.3).double(), schedule)
+    def forward(self, x_t, t, cond=None):
+        self.asked.append((t, x_t))
+        return super().forward(x_t, t, cond)
+
+
+@pytest.mark.parametrize("name", SAMPLERS.keys() - {"heun-churn"})
+def test_a_step_starts_at_the_level_where_the_one_before_ended(name):
+    oracle, ends = Watching(), []
     seeds = Seeds(0, range(2))
-    sampler.sample(oracle, prior(schedule, seeds, (3,)).double(), steps=6, seeds=seeds, on_step=ends.append)
+    x_1 = prior(oracle.schedule, seeds, (3,)).double()
+    SAMPLERS[name].sample(oracle, x_1, steps=6, seeds=seeds, on_step=ends.append)
     assert [e.index for e in ends] == list(range(6))
     assert {e.steps for e in ends} == {6}
-    for (t, x_t), end in zip(visited, ends, strict=True):
-        assert t == end.t.t
-        assert torch.equal(x_t, end.x_t)
+    for end in ends:
+        level = torch.tensor(end.t.t, dtype=torch.float64)
+        assert any(
+            torch.allclose(t, level, rtol=1e-12, atol=0) and torch.allclose(x_t, end.x_t, rtol=1e-12, atol=1e-14)
+            for t, x_t in oracle.asked
+        )
     for before, after in zip(ends, ends[1:], strict=False):
         assert before.s == after.t
         assert before.x_s is after.x_t
+
+
+@pytest.mark.parametrize("name", SAMPLERS.keys() - {"dpm-adaptive"})
+def test_samplers_tell_how_many_evaluations_a_step_takes(name):
+    sampler = SAMPLERS[name]
+    oracle, seeds, counts = Watching(), Seeds(0, range(2)), []
+    x_t = torch.ones(2, 3, dtype=torch.float64)
+    times = [0.9, 0.8, 0.6, 0.4, 0.2, 0.1]
+    sampler.sample(oracle, x_t, times=times, seeds=seeds, on_step=lambda _: counts.append(len(oracle.asked)))
+    assert counts[-1] - counts[-2] == sampler.evaluations
 
 
 @every_schedule
@@ -95,12 +101,12 @@ def test_a_step_starts_at_the_level_where_the_one_before_ended(sampler):
 def test_the_state_keeps_the_noise_level_that_the_schedule_says(sampler, schedule):
     """With data at the origin and an exact denoiser, x_t is nothing but sigma_t times unit noise."""
     oracle = Gaussian(torch.tensor(0.0).double(), torch.tensor(0.0).double(), schedule)
-    seeds = Seeds(0, range(4000))
+    seeds = Seeds(0, range(2000))
     ends = []
     x_1 = prior(schedule, seeds, (8,)).double()
     sampler.sample(oracle, x_1, steps=8, seeds=seeds, on_step=ends.append)
     for end in ends[:-1]:
-        assert end.x_s.std().item() == pytest.approx(end.s.sigma, rel=0.02)
+        assert end.x_s.std().item() == pytest.approx(end.s.sigma, rel=0.025)
 
 
 def test_the_condition_reaches_the_denoiser():
