@@ -14,7 +14,7 @@ from torch import Tensor
 
 from polydiff.core.condition import Condition
 from polydiff.core.denoiser import Denoiser, per_sample
-from polydiff.core.schedule import Schedule
+from polydiff.core.schedule import Schedule, as_tensor
 from polydiff.errors import UsageError
 
 _BISECTIONS = 100
@@ -54,7 +54,7 @@ class Mixture(Denoiser):
 
     def _level(self, t: Tensor | float, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Give the components' means, (1 or B, K, *), and stds, (1 or B, K), at time t, and alpha, (1 or B, 1)."""
-        alpha, sigma = (c.to(x).reshape(-1, 1) for c in self.schedule(torch.as_tensor(t)))
+        alpha, sigma = (c.to(x).reshape(-1, 1) for c in self.schedule(as_tensor(t)))
         means = alpha.view(-1, 1, *(1,) * (self.means.ndim - 1)) * self.means
         return means, (alpha**2 * self.stds**2 + sigma**2).sqrt(), alpha
 
@@ -86,7 +86,7 @@ class Mixture(Denoiser):
 
     def score(self, x_t: Tensor, t: Tensor | float, cond: Condition | None = None) -> Tensor:
         """Give the gradient of log p_t by Tweedie's formula, (alpha E[x_0 | x_t] - x_t) / sigma^2."""
-        t = torch.as_tensor(t)
+        t = as_tensor(t)
         alpha, sigma = (per_sample(c, x_t).to(x_t) for c in self.schedule(t))
         score: Tensor = (alpha * self(x_t, t, cond) - x_t) / sigma**2
         return score
@@ -158,5 +158,5 @@ class Gaussian(Denoiser):
 
     def moments(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
         """Give mean and variance of x_t."""
-        alpha, sigma = (c.to(self.mean) for c in self.schedule(torch.as_tensor(t)))
+        alpha, sigma = (c.to(self.mean) for c in self.schedule(as_tensor(t)))
         return alpha * self.mean, (alpha * self.std) ** 2 + sigma**2

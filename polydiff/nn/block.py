@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from polydiff.core.condition import Condition
+from polydiff.errors import UsageError
 from polydiff.nn.attention import AttentionBackend, AttentionBlock
 from polydiff.nn.residual import ResidualBlock
 
@@ -27,12 +28,23 @@ class BlockOptions:
         Probability in [0, 1).
     checkpoint
         Whether to recompute a block's activations in the backward pass instead of keeping them.
+
+    Raises
+    ------
+    UsageError
+        When the head width or the dropout is out of its range.
     """
 
     head_width: int = 32
     attention_backend: AttentionBackend = "sdpa"
     dropout: float = 0.0
     checkpoint: bool = False
+
+    def __post_init__(self) -> None:
+        if self.head_width < 1:
+            raise UsageError("head_width must be at least 1")
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"dropout is {self.dropout}; it lies in [0, 1)")
 
 
 class Block(nn.Module):

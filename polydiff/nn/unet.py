@@ -35,7 +35,7 @@ class Level:
     width
         Channels.
     blocks
-        Blocks on the way down; there is one more on the way up.
+        Blocks on the way down, at least 0; there is one more on the way up.
     attention
         Whether they have attention.
     factor
@@ -148,7 +148,8 @@ class UNet(Backbone):
             below = [max(size // self.factor, 1) * self.factor for size in sizes]
             above = [math.ceil(size / self.factor) * self.factor for size in sizes]
             near = " or ".join(dict.fromkeys(map(_by, (below, above))))
-            raise UsageError(f"{_by(sizes)} is not a multiple of {self.factor}, the network's factor; nearest: {near}")
+            what = _by(sizes) if len(sizes) > 1 else f"a length of {sizes[0]}"
+            raise UsageError(f"{what} is not a multiple of {self.factor}, the network's factor; nearest: {near}")
 
     def _embed(self, log_snr: Tensor, cond: Condition) -> Tensor:
         embedding = self.time(log_snr)

@@ -46,7 +46,8 @@ class SamplerSpec(Spec):
     Attributes
     ----------
     order
-        Global order of convergence to the probability-flow map; of mean and variance where it is stochastic.
+        Global order of convergence to the probability-flow map; of mean and variance where it is stochastic. 0 claims
+        none, for methods that a number of steps does not refine.
     stochastic
         Whether it draws noise along the way.
     """

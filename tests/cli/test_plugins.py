@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from polydiff.cli.main import main
+from polydiff.plugins import builtin
 from polydiff.plugins.host import host
 
 PLUGIN = """
@@ -54,7 +55,7 @@ def test_installed_plugin_is_listed_with_its_names(site: Path, capsys) -> None:
         "error": "",
     }
     assert plugins["image"]["registers"]["modality"] == ["image"]
-    assert plugins["polydiff"]["registers"]["sampler"] == ["ddpm", "ddim", "dpm++2m"]
+    assert plugins["polydiff"]["registers"]["sampler"] == [spec.name for spec in builtin.polydiff_samplers()]
 
 
 def test_table_shows_a_broken_plugin_beside_the_sound_ones(site: Path, capsys) -> None:
