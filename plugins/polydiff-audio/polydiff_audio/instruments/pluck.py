@@ -16,12 +16,11 @@ DAMPING = 0.5
 def pluck(frequency: float, frames: int, rate: int, rng: np.random.Generator) -> Wave:
     """Pluck a string: near its end or towards its middle, with more or less noise of the finger, dull or bright."""
     period = rate / frequency
-    displaced = rng.uniform(0.1, 0.5)
-    burst = np.zeros(frames)
-    length = min(math.ceil(period), frames)
-    burst[:length] = rng.uniform(-1, 1, length) * rng.uniform(0.1, 0.6)
+    burst = rng.uniform(0.1, 0.6) * rng.uniform(-1, 1, math.ceil(period))
     burst[0] += 1
-    burst[min(round(displaced * period), frames - 1)] -= 1
+    burst[round(rng.uniform(0.1, 0.5) * period)] -= 1
+    burst -= burst.mean()  # or the string would ring at 0 Hz, too
+    burst = np.pad(burst, (0, max(0, frames - len(burst))))[:frames]
     ring, dullness = rng.uniform(0.6, 2.5), rng.uniform(0.2, 0.9)
     return string(burst, frequency, rate, ring=ring, dullness=dullness)
 

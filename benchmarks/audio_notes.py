@@ -1,0 +1,147 @@
+"""How good are the notes of a model of synthetic instruments? See `audio.py`."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from numpy.typing import NDArray
+from polydiff_audio.embeddings import embed, log_mel
+from polydiff_audio.pitch import pitch
+from polydiff_audio.sound import Audible, Sound
+from polydiff_audio.synth import Synth
+from polydiff_audio.writers import wav
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import polydiff
+from polydiff.data.codec import Codec
+from polydiff.generation.generate import generate
+from polydiff.generation.request import Request
+from polydiff.recipe.load import load_recipe
+
+LESSONS = 4000
+"""Real notes that the classifier of timbres is trained on."""
+
+LESSON_SEED, HELD_OUT_SEED, ASKED_SEED, NOISE_SEED = 1_000_001, 1_000_002, 1_000_003, 1_000_004
+"""Of real notes to train the classifier and to judge it, of the pitches asked for, and of noise."""
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Sounds, with the pitch (a MIDI number) and the timbre that each should have."""
+
+    sounds: Sequence[Sound]
+    pitches: NDArray[np.float64]
+    timbres: NDArray[np.str_]
+
+
+def notes(run: Path, samples: int = 500, seed: int = 0) -> None:
+    """Judge a run of the preset `synth-notes`: all timbres in turn, pitches uniform in the range trained on.
+
+    Every sound is heard from a 16-bit WAV file: the model's as `polydiff generate` writes them, and beside them real
+    notes that neither the model nor the classifier was trained on, those after a round trip through the codec, and
+    noise.
+
+    Parameters
+    ----------
+    run
+        A run folder; its recipe tells the training data.
+    samples
+        How many notes of each contestant.
+    seed
+        Of the generated set.
+    """
+    options = load_recipe(run / "recipe.yaml").data.source.options
+    classifier = train_classifier(real(Synth(**options | {"count": LESSONS, "seed": LESSON_SEED})))
+    source = Synth(**options | {"count": samples, "seed": HELD_OUT_SEED})
+    held_out = real(source)
+    contestants = {
+        "real, held out": held_out,
+        "real, through the codec": round_trip(held_out, polydiff.load(run).codec),
+        "polydiff": generated(run, source, samples, seed),
+        "noise": noise(held_out),
+    }
+    report(contestants, classifier)
+
+
+def real(source: Synth) -> Notes:
+    """Play all notes of a source."""
+    examples = [source[i] for i in range(len(source))]
+    pitches = np.array([example.get("pitch") for example in examples])
+    timbres = np.array([example.label for example in examples])
+    return Notes(through_wav(example.content for example in examples), pitches, timbres)
+
+
+def round_trip(notes: Notes, codec: Codec) -> Notes:
+    """Encode and decode."""
+    x = torch.stack([codec.encode(sound) for sound in notes.sounds])
+    return Notes(through_wav(codec.decode(x)), notes.pitches, notes.timbres)
+
+
+def generated(run: Path, source: Synth, samples: int, seed: int) -> Notes:
+    """Generate as `polydiff generate --label all --condition pitch=...` does."""
+    pitches = np.random.default_rng(ASKED_SEED).uniform(source.low, source.high, samples)
+    request = Request(count=samples, seed=seed, conditions={"label": "all", "pitch": pitches.tolist()})
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        records = generate(run, request, folder)
+        print(f"polydiff: {samples} notes in {time.perf_counter() - start:.1f} s")
+        sounds = [read((Path(folder) / record["file"]).read_bytes()) for record in records]
+    return Notes(sounds, pitches, np.array([record["conditions"]["label"] for record in records]))
+
+
+def noise(notes: Notes) -> Notes:
+    """Make white noise, as long as the notes."""
+    rng = np.random.default_rng(NOISE_SEED)
+    sounds = [Sound(rng.uniform(-1, 1, each.samples.shape).astype(np.float32), each.rate) for each in notes.sounds]
+    return Notes(through_wav(sounds), notes.pitches, notes.timbres)
+
+
+def through_wav(sounds: Iterable[Audible]) -> list[Sound]:
+    """Write sounds as files of 16 bits, and read them."""
+    return [read(wav(sound, {})) for sound in sounds]
+
+
+def read(file: bytes) -> Sound:
+    """Read a sound file."""
+    samples, rate = soundfile.read(io.BytesIO(file), dtype="float32", always_2d=True)
+    return Sound(samples.T, rate)
+
+
+def train_classifier(lessons: Notes) -> Pipeline:
+    """Learn to tell timbres apart by statistics of log-mel spectra."""
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    return classifier.fit(features(lessons), lessons.timbres)
+
+
+def features(notes: Notes) -> NDArray[np.float64]:
+    """Embed sounds, (n, d)."""
+    return embed(log_mel(notes.sounds[0].rate), notes.sounds, "benchmark").numpy()
+
+
+def report(contestants: dict[str, Notes], classifier: Pipeline) -> None:
+    """Print how many notes have the pitch and the timbre that they should have, in all and by timbre."""
+    print(f"\n{'':34}{'within 1/2 semitone':>20}{'median error':>18}{'right timbre':>14}")
+    for name, notes in contestants.items():
+        errors = np.abs([pitch(each.samples, each.rate) for each in notes.sounds] - notes.pitches)
+        right = classifier.predict(features(notes)) == notes.timbres
+        _line(name, errors, right)
+        for timbre in np.unique(notes.timbres) if name != "noise" else ():
+            rows = notes.timbres == timbre
+            _line(f"    {timbre}", errors[rows], right[rows])
+
+
+def _line(name: str, errors: NDArray[np.float64], right: NDArray[np.bool_]) -> None:
+    """Print one line; what has no pitch is not within anything, and does not count in the median."""
+    known = errors[~np.isnan(errors)]
+    median = f"{100 * np.median(known):.1f} cents" if len(known) else "none has a pitch"
+    print(f"{name:34}{np.mean(errors <= 0.5):>20.1%}{median:>18}{right.mean():>14.1%}")
