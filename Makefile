@@ -9,7 +9,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 demo: demo/digits/model/model.yaml demo/notes/model/model.yaml  ## Train on handwritten digits and on notes; generate some.
 	rm -rf demo/samples
 	$(BIN)/polydiff generate demo/digits -n 50 --label all --seed 0 --trajectory --out demo/samples/digits
-	$(BIN)/polydiff generate demo/notes -n 16 --label all --condition pitch=57,60,64,67,69,72,76 --seed 0 --normalize --out demo/samples/notes
+	$(BIN)/polydiff generate demo/notes -n 16 --label all --condition pitch=60,64,67,69,72,76,79 --seed 0 --normalize --out demo/samples/notes
 	@echo
 	@echo "Look at      demo/samples/digits/sheet.png   ten digits, five of each; the *.gif show how they came out of noise"
 	@echo "Listen to    demo/samples/notes/*.wav        four timbres in turn; sheet.png there shows them"

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import tempfile
-import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import soundfile
-import torch
+from audio_files import generated, round_trip, through_wav
 from numpy.typing import NDArray
 from polydiff_audio.embeddings import embed, log_mel
 from polydiff_audio.pitch import pitch
-from polydiff_audio.sound import Audible, Sound
+from polydiff_audio.sound import Sound
 from polydiff_audio.synth import Synth
-from polydiff_audio.writers import wav
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import polydiff
-from polydiff.data.codec import Codec
-from polydiff.generation.generate import generate
 from polydiff.generation.request import Request
 from polydiff.recipe.load import load_recipe
 
@@ -66,8 +59,8 @@ def notes(run: Path, samples: int = 500, seed: int = 0) -> None:
     held_out = real(source)
     contestants = {
         "real, held out": held_out,
-        "real, through the codec": round_trip(held_out, polydiff.load(run).codec),
-        "polydiff": generated(run, source, samples, seed),
+        "real, through the codec": replace(held_out, sounds=round_trip(held_out.sounds, polydiff.load(run).codec)),
+        "polydiff": asked(run, source, samples, seed),
         "noise": noise(held_out),
     }
     report(contestants, classifier)
@@ -81,21 +74,11 @@ def real(source: Synth) -> Notes:
     return Notes(through_wav(example.content for example in examples), pitches, timbres)
 
 
-def round_trip(notes: Notes, codec: Codec) -> Notes:
-    """Encode and decode."""
-    x = torch.stack([codec.encode(sound) for sound in notes.sounds])
-    return Notes(through_wav(codec.decode(x)), notes.pitches, notes.timbres)
-
-
-def generated(run: Path, source: Synth, samples: int, seed: int) -> Notes:
+def asked(run: Path, source: Synth, samples: int, seed: int) -> Notes:
     """Generate as `polydiff generate --label all --condition pitch=...` does."""
     pitches = np.random.default_rng(ASKED_SEED).uniform(source.low, source.high, samples)
     request = Request(count=samples, seed=seed, conditions={"label": "all", "pitch": pitches.tolist()})
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        records = generate(run, request, folder)
-        print(f"polydiff: {samples} notes in {time.perf_counter() - start:.1f} s")
-        sounds = [read((Path(folder) / record["file"]).read_bytes()) for record in records]
+    sounds, records = generated(run, request)
     return Notes(sounds, pitches, np.array([record["conditions"]["label"] for record in records]))
 
 
@@ -103,18 +86,7 @@ def noise(notes: Notes) -> Notes:
     """Make white noise, as long as the notes."""
     rng = np.random.default_rng(NOISE_SEED)
     sounds = [Sound(rng.uniform(-1, 1, each.samples.shape).astype(np.float32), each.rate) for each in notes.sounds]
-    return Notes(through_wav(sounds), notes.pitches, notes.timbres)
-
-
-def through_wav(sounds: Iterable[Audible]) -> list[Sound]:
-    """Write sounds as files of 16 bits, and read them."""
-    return [read(wav(sound, {})) for sound in sounds]
-
-
-def read(file: bytes) -> Sound:
-    """Read a sound file."""
-    samples, rate = soundfile.read(io.BytesIO(file), dtype="float32", always_2d=True)
-    return Sound(samples.T, rate)
+    return replace(notes, sounds=through_wav(sounds))
 
 
 def train_classifier(lessons: Notes) -> Pipeline:
