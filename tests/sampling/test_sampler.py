@@ -67,7 +67,7 @@ class Watching(Gaussian):
         return super().forward(x_t, t, cond)
 
 
-@pytest.mark.parametrize("name", SAMPLERS.keys() - {"heun-churn"})
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "heun-churn"])
 def test_a_step_starts_at_the_level_where_the_one_before_ended(name):
     oracle, ends = Watching(), []
     seeds = Seeds(0, range(2))
@@ -86,7 +86,7 @@ def test_a_step_starts_at_the_level_where_the_one_before_ended(name):
         assert before.x_s is after.x_t
 
 
-@pytest.mark.parametrize("name", SAMPLERS.keys() - {"dpm-adaptive"})
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "dpm-adaptive"])
 def test_samplers_tell_how_many_evaluations_a_step_takes(name):
     sampler = SAMPLERS[name]
     oracle, seeds, counts = Watching(), Seeds(0, range(2)), []

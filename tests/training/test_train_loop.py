@@ -162,7 +162,7 @@ def test_run_without_held_out_data_ends_without_figures(train_toy):
 
 
 def test_time_limit_ends_an_annealed_run(train_toy):
-    run, outcome = train_toy("run", "train.steps=1000000", "train.max_minutes=0.03", "train.validation.every=1000000",
+    run, outcome = train_toy("run", "train.steps=1000000", "train.max_minutes=0.08", "train.validation.every=1000000",
                              "train.preview.every=1000000", "train.checkpoint.every=1000000")  # fmt: skip
     assert outcome.reason == "time"
     rates = [line["lr"] for line in metrics_of(run) if line["kind"] == "train"]
@@ -282,8 +282,8 @@ def test_mixed_precision_keeps_times_and_noise_exact(train_toy, monkeypatch):
     seen = set()
     losses = Objective.losses
 
-    def spy(self, denoiser, x0, t, eps, cond=None):
-        result = losses(self, denoiser, x0, t, eps, cond)
+    def spy(self, denoiser, x0, t, eps, cond=None, mask=None):
+        result = losses(self, denoiser, x0, t, eps, cond, mask)
         seen.add((x0.dtype, t.dtype, eps.dtype, result.dtype, torch.is_autocast_enabled("cpu")))
         return result
 

