@@ -1,6 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := plugins/polydiff-audio plugins/polydiff-image
+PACKAGES := plugins/polydiff-audio plugins/polydiff-image plugins/polydiff-pointcloud
 MANIFESTS := pyproject.toml $(PACKAGES:%=%/pyproject.toml) constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
@@ -59,5 +59,5 @@ clean-demo:
 	touch $@
 
 .venv/installed-for-development: $(MANIFESTS) | .venv/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' $(PACKAGES:%=-e %)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' $(PACKAGES:%=-e %) -e 'plugins/polydiff-pointcloud[mesh]'
 	touch $@ .venv/installed

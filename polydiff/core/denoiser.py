@@ -51,7 +51,8 @@ class NetworkDenoiser(Denoiser):
     Parameters
     ----------
     backbone
-        Called as `backbone(x, log_snr, cond)` with x_t at about unit variance and log-SNR (B,) within +-20.
+        Called as `backbone(x, log_snr, cond)` with x_t at about unit variance and log-SNR (B,) within +-20; one whose
+        `takes_mask` is true also with the mask of the data, where they have one.
     schedule, prediction
         As in training.
 
@@ -69,9 +70,9 @@ class NetworkDenoiser(Denoiser):
         self.schedule = schedule
         self.prediction = prediction
 
-    def output(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
-        """Give the network's own output, as `x_t`."""
-        return self._output(x_t, *self._level(x_t, t), cond)
+    def output(self, x_t: Tensor, t: Tensor, cond: Condition | None = None, mask: Tensor | None = None) -> Tensor:
+        """Give the network's own output, as `x_t`; `mask` is 1 where `x_t` is data and 0 where it is padding."""
+        return self._output(x_t, *self._level(x_t, t), cond, mask)
 
     def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
         """Give the x_0 that the network's output stands for."""
@@ -84,7 +85,16 @@ class NetworkDenoiser(Denoiser):
         alpha, sigma = (per_sample(c, x_t).to(x_t) for c in self.schedule.coefficients(log_snr))
         return log_snr, alpha, sigma
 
-    def _output(self, x_t: Tensor, log_snr: Tensor, alpha: Tensor, sigma: Tensor, cond: Condition | None) -> Tensor:
+    def _output(
+        self,
+        x_t: Tensor,
+        log_snr: Tensor,
+        alpha: Tensor,
+        sigma: Tensor,
+        cond: Condition | None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
         told = log_snr.clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT).to(x_t).expand(x_t.shape[0])
-        output: Tensor = self.backbone(x_t * self.prediction.input_scale(alpha, sigma), told, cond)
+        masked = {"mask": mask} if mask is not None and getattr(self.backbone, "takes_mask", False) else {}
+        output: Tensor = self.backbone(x_t * self.prediction.input_scale(alpha, sigma), told, cond, **masked)
         return output.to(x_t.dtype)

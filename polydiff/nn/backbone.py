@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,16 @@ class Backbone(nn.Module, ABC):
         Channels of the diffused data, C.
     condition
         Widths of the condition's parts; a part of width 0 is never given.
+
+    Attributes
+    ----------
+    takes_mask
+        Whether `forward` has a further keyword `mask`, broadcastable to `x`, 1 where it is data and 0 where it is
+        padding, which must not change the rest of the output: for networks that look at all of an example. Given
+        where the codec masks.
     """
+
+    takes_mask: ClassVar[bool] = False
 
     def __init__(self, data_channels: int, condition: ConditionDims) -> None:
         super().__init__()

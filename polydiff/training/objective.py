@@ -52,7 +52,7 @@ class Objective:
             (B,) of the dtype of `x0`.
         """
         alpha, sigma = (per_sample(c, x0).to(x0) for c in denoiser.schedule(t))
-        output = denoiser.output(alpha * x0 + sigma * eps, t, cond)
+        output = denoiser.output(alpha * x0 + sigma * eps, t, cond, mask)
         error = output - denoiser.prediction.target(x0, eps, alpha, sigma)
         weight = self.weighting.of_output(denoiser.schedule.log_snr(t), denoiser.schedule, denoiser.prediction)
         return weight.to(x0) * _mean(error.square(), mask)

@@ -1,0 +1,35 @@
+"""A point cloud: what this modality's contents are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class PointCloud:
+    """Points on a surface and, where they are known, what they look like.
+
+    Attributes
+    ----------
+    points
+        (N, 3) float32, N >= 1; y points up, as in glTF.
+    normals
+        (N, 3) float32 of unit length, or `None`.
+    colors
+        (N, 3) float32 in [0, 1], red, green and blue, or `None`.
+    """
+
+    points: NDArray[np.float32]
+    normals: NDArray[np.float32] | None = None
+    colors: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        """Count the points."""
+        return len(self.points)
+
+    def __getitem__(self, index: slice | NDArray[np.integer] | NDArray[np.bool_]) -> PointCloud:
+        """Select points."""
+        return PointCloud(*(None if part is None else part[index] for part in (self.points, self.normals, self.colors)))

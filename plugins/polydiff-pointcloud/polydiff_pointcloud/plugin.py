@@ -1,0 +1,66 @@
+"""What this package registers with polydiff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import polydiff
+from polydiff.plugins.specs import (
+    AugmentationSpec,
+    BackboneSpec,
+    CodecSpec,
+    FileKindSpec,
+    MetricSpec,
+    ModalitySpec,
+    PresetSpec,
+    SourceSpec,
+)
+
+POLYDIFF_API = 1
+
+
+@polydiff.hookimpl
+def polydiff_modalities() -> Iterable[ModalitySpec]:
+    """Give the modality `pointcloud`."""
+    yield ModalitySpec(
+        name="pointcloud",
+        summary="3D shapes as points: PLY, GLB, OBJ, STL, OFF, 3MF, XYZ, NPY and NPZ",
+        codecs=(CodecSpec("points", "polydiff_pointcloud.points:Points", "coordinates as they are"),),
+        backbones=(
+            BackboneSpec("latent-set", "polydiff_pointcloud.latent_set:LatentSet", "points attend to learned tokens"),
+            BackboneSpec("pv-unet", "polydiff_pointcloud.pv_unet:PVUNet", "U-Net of points and voxels"),
+        ),
+        sources=(
+            SourceSpec("folder", "polydiff_pointcloud.folder:Folder", "a tree of meshes or point files"),
+            SourceSpec("furniture", "polydiff_pointcloud.furniture:Furniture", "tables, chairs, stools, shelves, lamps"),
+        ),
+        files=(
+            FileKindSpec("ply", "polydiff_pointcloud.writers:ply", "points, binary", suffix=".ply"),
+            FileKindSpec("glb", "polydiff_pointcloud.writers:glb", "points, for viewers", suffix=".glb"),
+            FileKindSpec("obj", "polydiff_pointcloud.writers:obj", "points, text", suffix=".obj"),
+            FileKindSpec("xyz", "polydiff_pointcloud.writers:xyz", "points, plain text", suffix=".xyz"),
+            FileKindSpec("npy", "polydiff_pointcloud.writers:npy", "points, an array", suffix=".npy"),
+        ),
+        preview="polydiff_pointcloud.sheet:contact_sheet",
+        trajectory="polydiff_pointcloud.sheet:trajectory",
+        augmentations=(
+            AugmentationSpec("rotate", "polydiff_pointcloud.augmentations:Rotate", "about the upright axis, or any"),
+            AugmentationSpec("scale", "polydiff_pointcloud.augmentations:Scale", "larger or smaller"),
+            AugmentationSpec("jitter", "polydiff_pointcloud.augmentations:Jitter", "each point a little aside"),
+            AugmentationSpec("dropout", "polydiff_pointcloud.augmentations:Dropout", "some points left out"),
+        ),
+        presets=(
+            PresetSpec("furniture", "polydiff_pointcloud:presets/furniture.yaml", "512 points by label, on a CPU"),
+            PresetSpec("furniture-2048", "polydiff_pointcloud:presets/furniture-2048.yaml", "2,048 points, on a GPU"),
+            PresetSpec("shapenet-pc15k", "polydiff_pointcloud:presets/shapenet-pc15k.yaml", "PointFlow's ShapeNet"),
+        ),
+    )
+
+
+@polydiff.hookimpl
+def polydiff_metrics() -> Iterable[MetricSpec]:
+    """Give the metrics of point clouds."""
+    yield MetricSpec("point-1-nna", "polydiff_pointcloud.metrics:one_nna", "1-nearest-neighbour accuracy", "pointcloud")
+    yield MetricSpec("point-coverage", "polydiff_pointcloud.metrics:coverage", "share of real shapes met", "pointcloud")
+    yield MetricSpec("point-mmd", "polydiff_pointcloud.metrics:mmd", "minimum matching distance", "pointcloud")
+    yield MetricSpec("point-jsd", "polydiff_pointcloud.metrics:jsd", "of the occupancy of space", "pointcloud")
