@@ -72,7 +72,9 @@ def polydiff_samplers() -> Iterable[SamplerSpec]:
 @hookimpl
 def polydiff_guidances() -> Iterable[GuidanceSpec]:
     """Give the engine's guidances."""
-    return (GuidanceSpec("cfg", "polydiff.guidance.cfg:ClassifierFree", "classifier-free guidance"),)
+    return (
+        GuidanceSpec("cfg", "polydiff.guidance.cfg:ClassifierFree", "classifier-free guidance", neutral={"scale": 1.0}),
+    )
 
 
 @hookimpl

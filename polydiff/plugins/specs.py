@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 API_VERSION = 1
 """A plugin module may declare `POLYDIFF_API = 1`; another number than this one is refused."""
@@ -58,11 +59,28 @@ class SamplerSpec(Spec):
     stochastic: bool = False
 
 
+@dataclass(frozen=True, slots=True)
 class GuidanceSpec(Spec):
-    """A denoiser made from denoisers."""
+    """A denoiser made from denoisers, with the claims it is held to.
 
-    __slots__ = ()
+    Attributes
+    ----------
+    neutral
+        Options at which it does nothing: the estimate is the plain one, of whatever condition, bit for bit.
+    by_condition
+        Whether it is the condition that guides: without one nothing does, and with its null the estimate is the
+        unconditional one.
+    needs
+        What it takes that a value in a recipe is not: "classifier" and "score" are functions, `(x, t, cond) -> (B,)`,
+        and arguments of that name; "weaker" is another denoiser, an argument of that name; "attention" is a network
+        that has some; "files" are those of a model trained elsewhere.
+    """
+
     kind = "guidance"
+
+    neutral: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    by_condition: bool = True
+    needs: str = ""
 
 
 class ConditionerSpec(Spec):
