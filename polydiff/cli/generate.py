@@ -32,9 +32,9 @@ from polydiff.errors import UsageError
     help="Any other condition of the model; the values of several are taken in turn.",
 )
 @click.option("--guidance", type=float, metavar="SCALE", help="Scale of classifier-free guidance; 1 is none.")
-@click.option("--sampler", metavar="NAME", help="Instead of the recipe's.")
+@click.option("--sampler", metavar="SAMPLER", help="A name or '{name: ddim, eta: 0.5}', instead of the recipe's.")
 @click.option("--steps", type=click.IntRange(1), help="Instead of the recipe's.")
-@click.option("--grid", metavar="NAME", help="Time grid, instead of the recipe's.")
+@click.option("--grid", metavar="GRID", help="Time grid, a name or '{name: karras, rho: 5}', instead of the recipe's.")
 @click.option("--seed", type=click.IntRange(0, (1 << 64) - 1), default=0, show_default=True, help="Of the set.")
 @click.option(
     "--first",
@@ -65,6 +65,8 @@ def generate(
     conditions: tuple[str, ...],
     size: str | None,
     duration: float | None,
+    sampler: str | None,
+    grid: str | None,
     out: str,
     devices: int,
     accelerator: str,
@@ -85,6 +87,10 @@ def generate(
     from polydiff.generation.generate import generate as run  # noqa: PLC0415 (it imports torch)
     from polydiff.generation.output import SHEET  # noqa: PLC0415
     from polydiff.generation.request import Request  # noqa: PLC0415
+    from polydiff.recipe.written import read_component  # noqa: PLC0415
+
+    request["sampler"] = None if sampler is None else read_component(sampler, "--sampler")
+    request["grid"] = None if grid is None else read_component(grid, "--grid")
 
     with _progress(request["count"]) as advance:
         records = run(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from polydiff.model.conditions import Wish
 from polydiff.model.settings import check_set
+from polydiff.recipe.component import Component
 
 MICRO_BATCH = 16
 """The size of every batch of an exact generation."""
@@ -67,9 +68,9 @@ class Request:
     seed: int = 0
     conditions: Mapping[str, Wish] = field(default_factory=dict)
     size: str | None = None
-    sampler: str | None = None
+    sampler: str | Component | None = None
     steps: int | None = None
-    grid: str | None = None
+    grid: str | Component | None = None
     guidance: float | None = None
     file_kind: str | None = None
     batch: int = 64

@@ -18,7 +18,6 @@ from polydiff.errors import UsageError
 from polydiff.generation.output import stem, write_all
 from polydiff.generation.request import Batch, Request
 from polydiff.model import load
-from polydiff.model.settings import settings
 from polydiff.plugins.host import host
 from polydiff.plugins.specs import FileKindSpec
 from polydiff.sampling.sampler import StepEnd
@@ -80,12 +79,8 @@ class Worker:
         self.request = request = job.request
         self.model = load(job.model).to(device)
         self.assigned = self.model.assign(request.conditions)
-        self.settings = settings(
-            self.model.config.sample,
-            sampler=request.sampler,
-            steps=request.steps,
-            guidance=request.guidance,
-            grid=request.grid,
+        self.settings = self.model.settings(
+            sampler=request.sampler, steps=request.steps, guidance=request.guidance, grid=request.grid
         )
         codec = self.model.codec
         self.shape = codec.shape if request.size is None else codec.shape_for(request.size)
@@ -152,7 +147,7 @@ class Worker:
             "conditions": {name: each.text(index) for name, each in self.assigned.items()},
             "sampler": sample.sampler.flat(),
             "steps": sample.steps,
-            "grid": sample.grid,
+            "grid": sample.grid.flat(),
             "guidance": [each.flat() for each in sample.guidance] if self.assigned else [],
             "shape": list(self.shape),
             "exact": request.exact,

@@ -33,7 +33,7 @@ def load(path: str | Path) -> Model:
     if problem:
         raise ModelError(f"{folder / model_folder.WEIGHTS} does not fit {model_folder.CONFIG}: {problem}")
     model.load_state_dict(weights)
-    model.sha256 = digests[model_folder.WEIGHTS]
+    model.folder, model.sha256 = folder, digests[model_folder.WEIGHTS]
     return model.eval()
 
 

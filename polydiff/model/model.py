@@ -21,9 +21,10 @@ from polydiff.model import folder as model_folder
 from polydiff.model.card import card
 from polydiff.model.conditions import Assigned, Wish, assign, total_dims
 from polydiff.model.settings import Guidance, check_set, settings
+from polydiff.model.tuned import TUNED, find
 from polydiff.nn.backbone import Backbone
 from polydiff.plugins.specs import BackboneSpec, CodecSpec, ConditionerSpec, GuidanceSpec, SamplerSpec, ScheduleSpec
-from polydiff.recipe.build import build, build_prediction
+from polydiff.recipe.build import build, build_prediction, build_times, complete
 from polydiff.recipe.component import Component
 from polydiff.recipe.schema import ModelConfig, SampleConfig
 from polydiff.sampling.sampler import Sampler, StepEnd, prior
@@ -42,10 +43,11 @@ class Model(nn.Module):
         The network with its schedule and prediction.
     conditioners
         By the name of the fact that each turns into a `Condition`.
-    sha256
-        Of the weights' file that it was loaded from; `None` for a model that was not.
+    folder, sha256
+        The model folder and the digest of the weights' file that it was loaded from; `None` for a model that was not.
     """
 
+    folder: Path | None = None
     sha256: str | None = None
 
     def __init__(
@@ -86,6 +88,7 @@ class Model(nn.Module):
             condition=total_dims(config, conditioners),
         )
         schedule, prediction = build(ScheduleSpec, config.schedule), build_prediction(config.prediction)
+        build_times(config.sample.grid, schedule, config.sample.steps)  # refuses what would fail at the first preview
         try:
             denoiser = NetworkDenoiser(backbone, schedule, prediction)
         except UsageError as error:
@@ -133,6 +136,32 @@ class Model(nn.Module):
         nothing = [None] * len(next(iter(values.values())))
         return add([conditioner(values.get(name, nothing)) for name, conditioner in self.conditioners.items()])
 
+    def settings(
+        self,
+        *,
+        sampler: str | Component | None = None,
+        steps: int | None = None,
+        guidance: Guidance | None = None,
+        grid: str | Component | None = None,
+    ) -> SampleConfig:
+        """Give the recipe's settings with those that are not `None` in their place.
+
+        The grid `tuned` becomes the times that `polydiff tune-grid` found for this model, the sampler and the steps.
+
+        Raises
+        ------
+        UsageError
+            When a name or an option is not one that can be used, or there is no such tuned grid.
+        """
+        named = Component(grid) if isinstance(grid, str) else grid
+        if named != Component(TUNED):
+            return settings(self.config.sample, sampler=sampler, steps=steps, guidance=guidance, grid=named)
+        chosen = settings(self.config.sample, sampler=sampler, steps=steps, guidance=guidance)
+        if self.folder is None or self.sha256 is None:
+            raise UsageError("time grids are tuned for models in folders, and this one was not loaded from any")
+        found = find(self.folder, self.sha256, complete(SamplerSpec, chosen.sampler), chosen.steps)
+        return chosen.model_copy(update={"grid": found})
+
     @torch.no_grad()
     def sample(
         self,
@@ -143,7 +172,7 @@ class Model(nn.Module):
         sampler: str | Component | None = None,
         steps: int | None = None,
         guidance: Guidance | None = None,
-        grid: str | None = None,
+        grid: str | Component | None = None,
         on_step: Callable[[StepEnd], None] | None = None,
     ) -> Tensor:
         """Generate tensors; what is not given is as the recipe says. Call `eval()` first: `load` does.
@@ -158,6 +187,8 @@ class Model(nn.Module):
             (C, *) of one sample; that of the training data by default.
         guidance
             The scale of classifier-free guidance (1 is none), or a list of components.
+        sampler, grid
+            A name, or a component where it has options; the grid `tuned` is that of `polydiff tune-grid`.
 
         Returns
         -------
@@ -169,20 +200,18 @@ class Model(nn.Module):
         UsageError
             When a name, the shape or a number is not one that can be used.
         """
-        chosen = settings(self.config.sample, sampler=sampler, steps=steps, guidance=guidance, grid=grid)
+        chosen = self.settings(sampler=sampler, steps=steps, guidance=guidance, grid=grid)
         cond = self.condition(conditions or {})
         if guidance is not None and cond is None:
             known = " or ".join(self.conditioners) or "this model has none"
             raise UsageError(f"guidance needs a condition to be guided by: {known}")
         shape = self.codec.shape if shape is None else shape
-        denoiser = self._denoiser(shape)
         method: Sampler = build(SamplerSpec, chosen.sampler)
         return method.sample(
-            self._guided(denoiser, chosen),
+            self.guided(chosen, shape),
             prior(self.denoiser.schedule, seeds, shape, self.device),
-            steps=chosen.steps,
+            times=build_times(chosen.grid, self.denoiser.schedule, chosen.steps),
             cond=cond,
-            grid=chosen.grid,
             seeds=seeds,
             on_step=on_step,
         )
@@ -196,7 +225,9 @@ class Model(nn.Module):
         self.backbone.check_shape(shape)
         return self.denoiser
 
-    def _guided(self, denoiser: Denoiser, chosen: SampleConfig) -> Denoiser:
+    def guided(self, chosen: SampleConfig, shape: tuple[int, ...]) -> Denoiser:
+        """Give what denoises samples of a shape with the guidance of the settings."""
+        denoiser = self._denoiser(shape)
         for component in chosen.guidance:
             denoiser = build(GuidanceSpec, component, denoiser=denoiser)
         return denoiser
@@ -212,7 +243,7 @@ class Model(nn.Module):
         sampler: str | Component | None = None,
         steps: int | None = None,
         guidance: Guidance | None = None,
-        grid: str | None = None,
+        grid: str | Component | None = None,
         **conditions: Wish,
     ) -> list[Any]:
         """Generate contents (pictures, sounds, ...).

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from polydiff.errors import UsageError
 from polydiff.plugins.specs import GuidanceSpec, SamplerSpec
-from polydiff.recipe.build import complete
+from polydiff.recipe.build import complete, complete_grid
 from polydiff.recipe.component import Component
 from polydiff.recipe.schema import SampleConfig
 
@@ -35,13 +35,13 @@ def settings(
     sampler: str | Component | None = None,
     steps: int | None = None,
     guidance: Guidance | None = None,
-    grid: str | None = None,
+    grid: str | Component | None = None,
 ) -> SampleConfig:
     """Give the recipe's settings, with those that are not `None` in their place."""
     changes = {
         "sampler": None if sampler is None else complete(SamplerSpec, _component(sampler)),
         "steps": steps,
-        "grid": grid,
+        "grid": None if grid is None else complete_grid(_component(grid)),
         "guidance": None if guidance is None else [complete(GuidanceSpec, c) for c in chain(recipe.guidance, guidance)],
     }
     return recipe.model_copy(update={key: value for key, value in changes.items() if value is not None})

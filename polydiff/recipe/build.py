@@ -6,7 +6,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from torch import Tensor
+
 from polydiff.core.prediction import PREDICTIONS, Prediction
+from polydiff.core.schedule import Schedule
 from polydiff.errors import PluginError, RecipeError, UsageError, unknown
 from polydiff.plugins.host import host
 from polydiff.plugins.specs import BackboneSpec, GuidanceSpec, ScheduleSpec, Spec
@@ -15,7 +18,7 @@ from polydiff.recipe.options import Options, plain
 from polydiff.recipe.origin import KeyPath, Origin
 from polydiff.recipe.schema import ModelConfig
 from polydiff.recipe.shape import map_components, slot
-from polydiff.sampling.grid import GRIDS
+from polydiff.sampling.grid import GRIDS, time_grid
 
 C = TypeVar("C", bound=ModelConfig)
 
@@ -24,6 +27,9 @@ ENGINE: Mapping[type[Spec], Collection[str]] = {
     GuidanceSpec: {"denoiser"},
 }
 """What the engine passes to the targets of a kind, and no recipe may set."""
+
+ENGINE_GRID = ("schedule", "steps")
+"""What it passes to a time grid."""
 
 
 def build(spec_type: type[Spec], component: Component, *, modality: str | None = None, **context: Any) -> Any:
@@ -58,9 +64,21 @@ def build_prediction(component: Component) -> Prediction:
     return prediction
 
 
+def build_times(component: Component, schedule: Schedule, steps: int) -> Tensor:
+    """Make the times of a grid, (steps + 1,); raises as `build` does."""
+    options = Options.of(_grid(component), ENGINE_GRID).check(component)
+    with _at(component.origin):
+        return time_grid(component.name, schedule, steps, **options)
+
+
 def complete(spec_type: type[Spec], component: Component, *, modality: str | None = None) -> Component:
     """Check the options of a component and write out those that are left to their defaults; raises as `build` does."""
     return _resolve(_target(spec_type, component, modality), component, ENGINE.get(spec_type, ()))
+
+
+def complete_grid(component: Component) -> Component:
+    """Do for a time grid as `complete` does."""
+    return _resolve(_grid(component), component, ENGINE_GRID)
 
 
 def resolve(config: C) -> C:
@@ -74,11 +92,10 @@ def resolve(config: C) -> C:
         As `build` does.
     """
     schema = slot(type(config))
-    with _at(_top(config.codec, "sample", "grid")):
-        if config.sample.grid not in GRIDS:
-            raise UsageError(unknown("grid", config.sample.grid, GRIDS))
 
     def resolved(component: Component, path: KeyPath) -> Component:
+        if path == ("sample", "grid"):
+            return complete_grid(component)
         place = schema.below(path)
         if place is None or place.spec is None:
             return _resolve(_prediction(component), component, ())
@@ -106,6 +123,12 @@ def _prediction(component: Component) -> type[Prediction]:
     if component.name not in PREDICTIONS:
         raise component.error(unknown("prediction", component.name, PREDICTIONS), "name")
     return PREDICTIONS[component.name]
+
+
+def _grid(component: Component) -> Callable[..., Tensor]:
+    if component.name not in GRIDS:
+        raise component.error(unknown("time grid", component.name, GRIDS), "name")
+    return GRIDS[component.name]
 
 
 def _make(target: Callable[..., Any], component: Component, context: Mapping[str, Any], engine: Collection[str]) -> Any:

@@ -64,7 +64,7 @@ class SampleConfig(Config):
 
     sampler: Sampler = Component("dpm++2m")
     steps: Count = 20
-    grid: str = "half-log-snr"
+    grid: Component = Component("half-log-snr")
     guidance: list[Guidance] = []
 
 

@@ -90,6 +90,16 @@ def discrete(
     return torch.tensor([*visited, 0], dtype=torch.float64) / total
 
 
+def explicit(schedule: Schedule, steps: int, *, times: tuple[float, ...]) -> Tensor:  # noqa: ARG001
+    """Visit the times of a list, which has one more than there are steps and falls from 1 to 0."""
+    path = torch.tensor(times, dtype=torch.float64)
+    if len(path) != steps + 1:
+        raise UsageError(f"time grid 'times' has {len(path)} times, which is not one more than the {steps} steps")
+    if (path[0], path[-1]) != (1, 0) or not (path.diff() < 0).all():
+        raise UsageError("time grid 'times' needs times that fall from 1 to 0, each smaller than the one before")
+    return path
+
+
 def _between_ends(schedule: Schedule, steps: int, space: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
     """Place times by their lambda: `space(low, high, u)` gives it for shares u of the way from t = 1 to t = 0."""
     ends = schedule.half_log_snr(torch.tensor([1.0, 0.0], dtype=torch.float64))
@@ -113,6 +123,7 @@ GRIDS: dict[str, Callable[..., Tensor]] = {
     "karras": karras,
     "quadratic": quadratic,
     "discrete": discrete,
+    "times": explicit,
 }
 
 
@@ -122,7 +133,7 @@ def time_grid(grid: str | Grid, schedule: Schedule, steps: int, **options: Any) 
     Raises
     ------
     UsageError
-        When there is no such grid, option or step.
+        When there is no such grid, option or step, or an option is missing.
     """
     if steps < 1:
         raise UsageError(f"a sampler needs at least one step, got {steps}")
@@ -130,8 +141,11 @@ def time_grid(grid: str | Grid, schedule: Schedule, steps: int, **options: Any) 
         return grid(schedule, steps)
     if grid not in GRIDS:
         raise UsageError(unknown("time grid", grid, GRIDS))
-    known = list(inspect.signature(GRIDS[grid]).parameters)[2:]
+    known = dict(list(inspect.signature(GRIDS[grid]).parameters.items())[2:])
     for option in options:
         if option not in known:
             raise UsageError(f"time grid '{grid}': {unknown('option', option, known)}")
+    for option, parameter in known.items():
+        if option not in options and parameter.default is parameter.empty:
+            raise UsageError(f"time grid '{grid}' needs the option '{option}'")
     return GRIDS[grid](schedule, steps, **options)

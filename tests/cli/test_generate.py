@@ -30,10 +30,19 @@ def test_generate_writes_what_is_asked_for(model, tmp_path, capsys):
     assert [record["index"] for record in records] == [2, 3, 4]
     for record in records:
         assert record["sampler"] == {"name": "ddim", "eta": 0.0}
-        assert (record["steps"], record["grid"], record["seed"], record["shape"]) == (3, "t", 5, [1, 2, 6])
+        assert (record["steps"], record["grid"], record["seed"], record["shape"]) == (3, {"name": "t"}, 5, [1, 2, 6])
         assert record["guidance"] == [{"name": "cfg", "scale": 2.0, "interval": [0.0, 1.0], "rescale": 0.0}]
         assert len(record["trajectory"]) == 2
     assert captions(out) == ["cat", "dog", "cat"]
+
+
+def test_samplers_and_grids_take_options(model, tmp_path):
+    out = tmp_path / "out"
+    how = ["--sampler", "{name: ddim, eta: 0.5}", "--grid", "{name: karras, rho: 5}"]
+    assert main(["generate", model, "-n", "1", "--out", str(out), *how]) == 0
+    record = json.loads((out / "samples.jsonl").read_text())
+    assert record["sampler"] == {"name": "ddim", "eta": 0.5}
+    assert record["grid"] == {"name": "karras", "rho": 5.0}
 
 
 def test_the_recipe_says_what_is_not_asked_for(model, tmp_path):
@@ -41,7 +50,7 @@ def test_the_recipe_says_what_is_not_asked_for(model, tmp_path):
     assert main(["generate", model, "-n", "1", "--label", "cat", "--out", str(out)]) == 0
     record = json.loads((out / "samples.jsonl").read_text())
     assert record["sampler"] == {"name": "dpm++2m"}
-    assert (record["steps"], record["grid"], record["seed"], record["index"]) == (4, "half-log-snr", 0, 0)
+    assert (record["steps"], record["grid"], record["seed"], record["index"]) == (4, {"name": "half-log-snr"}, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +85,13 @@ def test_json_alone_is_on_stdout(model, tmp_path, capsys):
         (["--size", "5x4"], 2, "6x4"),
         (["--sampler", "dimm"], 2, "did you mean 'ddim'?"),
         (["--grid", "s"], 2, "unknown time grid 's'"),
+        (["--grid", "{name: karras, rh: 5}"], 2, "karras.rh: unknown option; did you mean 'rho'?"),
+        (["--grid", "{name: karras, rho: five}"], 2, "karras.rho: must be a number, not the text 'five'"),
+        (["--grid", "{name: karras, rho: 0}"], 2, "needs rho > 0"),
+        (["--grid", "[karras]"], 2, "--grid takes NAME or '{name: NAME, option: value}'"),
+        (["--grid", "{name: karras"], 3, "--grid"),
+        (["--grid", "tuned"], 2, "no time grid is tuned for dpm++2m with 4 steps, there is none"),
+        (["--sampler", "{name: ddim, eta: 2}"], 2, "eta between 0 and 1"),
         (["--format", "txt"], 2, "did you mean 'text'?"),
         (["--guidance", "2"], 2, "guidance needs a condition"),
         (["-n", "0"], 2, "0 is not in the range"),

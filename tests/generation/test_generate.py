@@ -41,7 +41,7 @@ def test_the_files_and_what_is_said_of_them(model, tmp_path):
         "conditions": {"label": "c"},
         "sampler": {"name": "dpm++2m"},
         "steps": 4,
-        "grid": "half-log-snr",
+        "grid": {"name": "half-log-snr"},
         "guidance": [{"name": "cfg", "scale": 3.0, "interval": [0.0, 1.0], "rescale": 0.0}],
         "shape": [1, 4, 4],
         "exact": False,

@@ -304,8 +304,11 @@ def test_resolving_finds_what_is_wrong_before_anything_is_built(recipe_file, toy
         "override 'conditions.label.dropuot=0': conditions.label.dropuot: unknown option; did you mean 'dropout'?"
     )
     assert refusal("sample.grid=half-snr").endswith(
-        "sample.grid: unknown grid 'half-snr'; did you mean 'half-log-snr'?"
+        "sample.grid.name: unknown time grid 'half-snr'; did you mean 'half-log-snr'?"
     )
+    assert refusal("sample.grid={name: karras, rh: 5}").endswith("grid.rh: unknown option; did you mean 'rho'?")
+    assert refusal("sample.grid={name: karras, steps: 5}").endswith("the engine sets this itself; leave it out")
+    assert refusal("sample.grid=times").endswith("sample.grid.times: missing")
 
 
 def test_shifted_schedule_names_its_base():

@@ -7,10 +7,11 @@ from pathlib import Path
 from polydiff.core.prediction import PREDICTIONS
 from polydiff.plugins.host import Host
 from polydiff.plugins.specs import ConditionerSpec, GuidanceSpec, SamplerSpec, ScheduleSpec, TimesSpec, WeightingSpec
-from polydiff.recipe.build import ENGINE
+from polydiff.recipe.build import ENGINE, ENGINE_GRID
 from polydiff.recipe.options import Options, plain
 from polydiff.recipe.schema import Recipe
 from polydiff.recipe.shape import slot
+from polydiff.sampling.grid import GRIDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
 KINDS = (ScheduleSpec, SamplerSpec, GuidanceSpec, ConditionerSpec, TimesSpec, WeightingSpec)
@@ -51,6 +52,8 @@ def components():
             yield kind.kind, entry.spec.name, host.load(entry.spec), ENGINE.get(kind, ())
     for name, target in PREDICTIONS.items():
         yield "prediction", name, target, ()
+    for name, target in GRIDS.items():
+        yield "time grid", name, target, ENGINE_GRID
 
 
 def test_page_names_every_component_of_the_engine():

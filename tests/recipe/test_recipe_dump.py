@@ -32,7 +32,7 @@ recipes = st.builds(
     codec=components,
     backbone=components,
     conditions=st.dictionaries(texts.filter(lambda name: name and "." not in name), conditions, max_size=3),
-    sample=st.builds(SampleConfig, sampler=components, grid=texts, guidance=st.lists(components, max_size=2)),
+    sample=st.builds(SampleConfig, sampler=components, grid=components, guidance=st.lists(components, max_size=2)),
     data=st.builds(
         DataConfig, source=components, validation=st.none() | components, augment=st.lists(components, max_size=2)
     ),
@@ -83,7 +83,8 @@ sample:
   sampler:
     name: dpm++2m
   steps: 20
-  grid: half-log-snr
+  grid:
+    name: half-log-snr
   guidance:
     - name: cfg
       interval: [0, 0.9]

@@ -32,7 +32,8 @@ def test_recipe_is_read_with_its_defaults(recipe_file):
     assert recipe.schedule == Component("cosine")
     assert recipe.prediction == Component("v")
     assert recipe.sample.sampler == Component("dpm++2m")
-    assert (recipe.sample.steps, recipe.sample.grid, recipe.sample.guidance) == (20, "half-log-snr", [])
+    assert (recipe.sample.steps, recipe.sample.guidance) == (20, [])
+    assert recipe.sample.grid == Component("half-log-snr")
     assert recipe.data.source == Component("grid", {"path": "pictures"})
     assert recipe.data.augment == [Component("flip"), Component("crop", {"p": 0.5})]
     assert (recipe.train.steps, recipe.train.batch, recipe.train.clip) == (100, 16, 1.0)

@@ -25,7 +25,7 @@ any_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHED
 
 
 @any_schedule
-@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("grid", sorted(GRIDS.keys() - {"times"}))
 @pytest.mark.parametrize("steps", [1, 2, 7, 50])
 def test_grids_fall_from_one_to_zero(grid, schedule, steps):
     times = time_grid(grid, schedule, steps)
@@ -81,6 +81,10 @@ def test_discrete_knows_the_length_of_a_table():
         time_grid("discrete", short, 5)
 
 
+def test_a_list_of_times_is_a_grid():
+    assert time_grid("times", Flow(), 2, times=(1.0, 0.3, 0.0)).tolist() == [1, 0.3, 0]
+
+
 def test_samplers_take_a_grid_of_ones_own():
     oracle = Gaussian(torch.tensor(0.5).double(), torch.tensor(0.3).double(), Flow())
     ends = []
@@ -102,6 +106,11 @@ def test_a_grid_of_ones_own_must_fall():
         ("t", 0, {}, "at least one step"),
         ("karras", 3, {"rh": 5.0}, "time grid 'karras': .*did you mean 'rho'"),
         ("karras", 3, {"rho": 0.0}, "rho > 0"),
+        ("times", 3, {}, "needs the option 'times'"),
+        ("times", 3, {"times": (1.0, 0.5, 0.0)}, "has 3 times, which is not one more than the 3 steps"),
+        ("times", 2, {"times": (1.0, 1.0, 0.0)}, "each smaller than the one before"),
+        ("times", 2, {"times": (1.0, 0.5, 0.1)}, "from 1 to 0"),
+        ("times", 2, {"times": (1.0, math.nan, 0.0)}, "each smaller than the one before"),
     ],
 )
 def test_senseless_grids_are_refused(name, steps, options, message):

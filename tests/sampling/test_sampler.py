@@ -46,7 +46,7 @@ def _oracle(schedule):
 def test_every_state_is_finite_from_pure_noise_to_data(sampler, schedule):
     seeds = Seeds(0, range(4))
     x_1 = prior(schedule, seeds, (3,)).double()
-    for grid, steps in itertools.product(GRIDS, (1, 3, 10)):
+    for grid, steps in itertools.product(sorted(GRIDS.keys() - {"times"}), (1, 3, 10)):
         ends = []
         x = sampler.sample(_oracle(schedule), x_1, steps=steps, grid=grid, seeds=seeds, on_step=ends.append)
         assert all(torch.isfinite(e.x_s).all() for e in ends)
