@@ -1,0 +1,42 @@
+"""Bringing shapes to one place and size."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polydiff.errors import DataError
+
+Normalization = Literal["unit-sphere", "unit-box", "none"]
+
+
+def normalise(points: NDArray[np.floating[Any]], how: Normalization) -> NDArray[np.float64]:
+    """Move the middle of the bounding box to the origin, and scale.
+
+    Parameters
+    ----------
+    points
+        (N, 3), finite: points, or the vertices of a mesh.
+    how
+        `unit-sphere`: the farthest point lies at a distance of 1. `unit-box`: the longest side of the bounding box goes
+        from -1 to 1. `none`: neither moved nor scaled.
+
+    Raises
+    ------
+    DataError
+        When all points are one.
+    """
+    points = points.astype(np.float64)
+    if how == "none":
+        return points
+    low, high = points.min(axis=0), points.max(axis=0)
+    points -= low + (high - low) / 2
+    size = np.abs(points).max()
+    if size == 0:
+        raise DataError("all of its points are in one place")
+    points /= size
+    if how == "unit-sphere":
+        points /= np.linalg.norm(points, axis=1).max()
+    return points
