@@ -12,6 +12,7 @@ import click
 
 from polydiff.cli import console
 from polydiff.cli.progress import PLAIN_INTERVAL
+from polydiff.cli.wishes import read_wishes
 from polydiff.errors import UsageError
 
 
@@ -79,7 +80,7 @@ def generate(
     Sample i of a seed is the same whatever else is made with it. The folder gets a file for each sample,
     samples.jsonl with how each was made, and sheet.png with the first hundred at a glance.
     """
-    wishes = _wishes(label, conditions)
+    wishes = read_wishes(label, conditions)
     if duration is not None:
         if size is not None:
             raise UsageError("--duration and --size both say how large samples are: leave one of them away")
@@ -117,16 +118,6 @@ def _tell_lost(records: list[dict[str, Any]]) -> None:
         files = "1 file does" if len(lost) == 1 else f"{len(lost)} files do"
         first = f"{lost[0]['file']} {lost[0]['lost']}"
         click.echo(f"note: {files} not hold all of a sample: {first}. --normalize or another --format may", err=True)
-
-
-def _wishes(label: tuple[str, ...], conditions: tuple[str, ...]) -> dict[str, list[str]]:
-    wishes: dict[str, list[str]] = {"label": list(label)} if label else {}
-    for condition in conditions:
-        name, equals, value = condition.partition("=")
-        if not (name and equals):
-            raise UsageError(f"--condition takes NAME=VALUE, not '{condition}'")
-        wishes.setdefault(name, []).append(value)
-    return wishes
 
 
 @contextmanager
