@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from polydiff.cli import console
-from polydiff.cli.progress import PLAIN_INTERVAL
+from polydiff.cli.counting import counting
 from polydiff.cli.wishes import read_wishes
 from polydiff.errors import UsageError
 
@@ -93,7 +89,7 @@ def generate(
     request["sampler"] = None if sampler is None else read_component(sampler, "--sampler")
     request["grid"] = None if grid is None else read_component(grid, "--grid")
 
-    with _progress(request["count"]) as advance:
+    with counting(request["count"], "samples") as advance:
         records = run(
             model,
             Request(conditions=wishes, size=size, **request),
@@ -118,43 +114,3 @@ def _tell_lost(records: list[dict[str, Any]]) -> None:
         files = "1 file does" if len(lost) == 1 else f"{len(lost)} files do"
         first = f"{lost[0]['file']} {lost[0]['lost']}"
         click.echo(f"note: {files} not hold all of a sample: {first}. --normalize or another --format may", err=True)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """Show how many of `total` samples are done: a bar on a terminal, lines now and then in a pipe."""
-    if not sys.stderr.isatty():
-        yield _Lines(total).advance
-        return
-    from rich.console import Console  # noqa: PLC0415 (slow to import)
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total, rate="")
-        start = time.monotonic()
-
-        def advance(samples: int) -> None:
-            done = bar.tasks[task].completed + samples
-            bar.update(task, advance=samples, rate=f"{done / (time.monotonic() - start):.1f} samples/s")
-
-        yield advance
-
-
-class _Lines:
-    """Progress as plain lines on stderr: at most one every few seconds, and one at the end."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.done = 0
-        self.start = self.last = time.monotonic()
-
-    def advance(self, samples: int) -> None:
-        self.done += samples
-        now = time.monotonic()
-        if self.done < self.total and now - self.last < PLAIN_INTERVAL:
-            return
-        self.last = now
-        rate = self.done / (now - self.start)
-        left = round((self.total - self.done) / rate)
-        click.echo(f"{self.done}/{self.total} samples, {rate:.1f}/s, {left} s left", err=True)
