@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -33,15 +33,27 @@ class Condition:
         (B, L) bool, true where a token counts; `None` when all do.
     channels
         (B, C, *), concatenated to the network's input.
+    perturbed
+        (B, L) bool, true where one of the network's L self-attentions passes its values on unmixed; no part of what
+        is asked for, so that the unconditional counterpart has it as well.
+    others
+        What other networks that take part are told of the same samples, by the names that they go by.
     """
 
     vector: Tensor | None = None
     tokens: Tensor | None = None
     mask: Tensor | None = None
     channels: Tensor | None = None
+    perturbed: Tensor | None = None
+    others: Mapping[str, Condition] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert self.mask is None or self.tokens is not None, "a mask without tokens"
+
+    @property
+    def asks(self) -> bool:
+        """Whether it has a part that can ask for anything."""
+        return any(part is not None for part in (self.vector, self.tokens, self.channels))
 
     def keep(self, kept: Tensor) -> Condition:
         """Make the samples unconditional where `kept`, (B,) bool, is false."""
@@ -53,23 +65,26 @@ class Condition:
         if self.tokens is not None:
             every = kept[:, None].expand(self.tokens.shape[:2])
             mask = every if mask is None else mask & every
-        return Condition(part(self.vector), part(self.tokens), mask, part(self.channels))
+        others = {name: other.keep(kept) for name, other in self.others.items()}
+        return Condition(part(self.vector), part(self.tokens), mask, part(self.channels), self.perturbed, others)
 
     def null(self) -> Condition:
         """Give the unconditional counterpart, of the same shapes."""
-        first = next(x for x in (self.vector, self.tokens, self.channels) if x is not None)
+        first = next(x for x in self._parts() if x is not None)
         return self.keep(torch.zeros(first.shape[0], dtype=torch.bool, device=first.device))
 
     def __getitem__(self, index: slice | Tensor) -> Condition:
         """Select samples of the batch."""
-        return Condition(*(None if x is None else x[index] for x in self._parts()))
+        others = {name: other[index] for name, other in self.others.items()}
+        return Condition(*(None if x is None else x[index] for x in self._parts()), others=others)
 
     def to(self, device: torch.device) -> Condition:
         """Move every part."""
-        return Condition(*(None if x is None else x.to(device) for x in self._parts()))
+        others = {name: other.to(device) for name, other in self.others.items()}
+        return Condition(*(None if x is None else x.to(device) for x in self._parts()), others=others)
 
-    def _parts(self) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
-        return self.vector, self.tokens, self.mask, self.channels
+    def _parts(self) -> tuple[Tensor | None, ...]:
+        return self.vector, self.tokens, self.mask, self.channels, self.perturbed
 
 
 def concatenate(conditions: Sequence[Condition]) -> Condition:
@@ -80,7 +95,8 @@ def concatenate(conditions: Sequence[Condition]) -> Condition:
         *(
             None if parts[0] is None else torch.cat(parts)
             for parts in zip(*map(Condition._parts, conditions), strict=True)
-        )
+        ),
+        others={name: concatenate([c.others[name] for c in conditions]) for name in conditions[0].others},
     )
 
 

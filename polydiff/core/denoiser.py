@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -19,6 +20,19 @@ class Denoiser(nn.Module, ABC):
     """The estimate of x_0 from x_t on a schedule. Subclass it with anything: samplers and guidances ask for no more."""
 
     schedule: Schedule
+
+    @property
+    def attention_layers(self) -> tuple[str, ...]:
+        """The self-attentions that a condition's `perturbed` can switch off, by name, in its order."""
+        return ()
+
+    def along(self, times: Tensor) -> Sequence[Denoiser]:
+        """Give the denoiser of each step of one walk along `times`, (N + 1,): N of them.
+
+        That is this one each time, but for guidances that depend on the step or on the walk so far. What is to be
+        remembered belongs to the walk: another call begins anew, and `self` never changes.
+        """
+        return [self] * (len(times) - 1)
 
     @abstractmethod
     def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
@@ -69,6 +83,12 @@ class NetworkDenoiser(Denoiser):
         self.backbone = backbone
         self.schedule = schedule
         self.prediction = prediction
+
+    @property
+    def attention_layers(self) -> tuple[str, ...]:
+        """Those of the backbone."""
+        layers: tuple[str, ...] = getattr(self.backbone, "attention_layers", ())
+        return layers
 
     def output(self, x_t: Tensor, t: Tensor, cond: Condition | None = None, mask: Tensor | None = None) -> Tensor:
         """Give the network's own output, as `x_t`; `mask` is 1 where `x_t` is data and 0 where it is padding."""

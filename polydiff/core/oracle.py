@@ -84,6 +84,10 @@ class Mixture(Denoiser):
         """Give log p_t(x_t), (B,), in nats."""
         return self._log_joint(x_t, t, cond).logsumexp(1)
 
+    def log_posterior(self, x_t: Tensor, t: Tensor | float) -> Tensor:
+        """Give log p(k | x_t), (B, K): the exact classifier of noisy data by component."""
+        return self._log_joint(x_t, t, None).log_softmax(1)
+
     def score(self, x_t: Tensor, t: Tensor | float, cond: Condition | None = None) -> Tensor:
         """Give the gradient of log p_t by Tweedie's formula, (alpha E[x_0 | x_t] - x_t) / sigma^2."""
         t = as_tensor(t)

@@ -58,6 +58,11 @@ class Windowed(Denoiser):
                 weights[window] += weight
         return total / weights
 
+    @property
+    def attention_layers(self) -> tuple[str, ...]:
+        """Those of the windows' denoiser."""
+        return self.denoiser.attention_layers
+
     def starts(self, frames: int) -> list[int]:
         """Give where windows begin: as few as overlap enough, evenly spread from the first frame to the last."""
         last = frames - self.length
@@ -75,7 +80,8 @@ class Windowed(Denoiser):
 
 def _part(cond: Condition, window: slice) -> Condition:
     """Give what one window is conditioned on: its own part of the channels, all of the rest."""
-    return cond if cond.channels is None else replace(cond, channels=cond.channels[..., window])
+    others = {name: _part(other, window) for name, other in cond.others.items()}
+    return replace(cond, channels=None if cond.channels is None else cond.channels[..., window], others=others)
 
 
 def _fading(length: int) -> Tensor:

@@ -86,11 +86,18 @@ class Attention(nn.Module):
         self.key_value = nn.Linear(context, 2 * width)
         self.out = zeroed(nn.Linear(width, width, bias=False))
 
-    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Attend from `x`, (B, L, width), to `context`, (B, M, context), or itself; `mask` is (B, M) bool."""
+    def forward(
+        self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None, identity: Tensor | None = None
+    ) -> Tensor:
+        """Attend from `x`, (B, L, width), to `context`, (B, M, context), or itself; `mask` is (B, M) bool.
+
+        Samples of `identity`, (B,) bool, have the identity for their map of attention: each token keeps its own value.
+        """
         q = self._heads(self.query(x))
         k, v = map(self._heads, self.key_value(x if context is None else context).chunk(2, -1))
         attended = attend(q, k, v, mask, backend=self.backend)
+        if identity is not None:
+            attended = torch.where(identity[:, None, None, None], v, attended)
         out: Tensor = self.out(attended.transpose(1, 2).flatten(2))
         return out
 
@@ -109,7 +116,14 @@ class AttentionBlock(nn.Module):
         Width of the condition's tokens; 0 builds no cross-attention.
     head_width, backend
         See `Attention`.
+
+    Attributes
+    ----------
+    layer
+        Its place among the self-attentions of a network, where `number_attentions` has numbered them.
     """
+
+    layer: int | None = None
 
     def __init__(self, width: int, tokens: int, head_width: int, backend: AttentionBackend = "sdpa") -> None:
         super().__init__()
@@ -118,13 +132,28 @@ class AttentionBlock(nn.Module):
         self.cross_norm = group_norm(width) if tokens else None
         self.cross_attention = Attention(width, tokens, head_width, backend) if tokens else None
 
-    def forward(self, x: Tensor, tokens: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Map `x`, (B, width, *), to the same shape; `tokens` is (B, M, tokens) and `mask` (B, M) bool."""
-        x = x + _positions(self.attention(_sequence(self.norm(x))), x)
+    def forward(
+        self, x: Tensor, tokens: Tensor | None = None, mask: Tensor | None = None, perturbed: Tensor | None = None
+    ) -> Tensor:
+        """Map `x`, (B, width, *), to the same shape; `tokens` is (B, M, tokens) and `mask` (B, M) bool.
+
+        `perturbed`, (B, layers) bool, tells whose self-attention is the identity, as a `Condition` does.
+        """
+        assert perturbed is None or self.layer is not None, "perturbed attention in a network that did not number it"
+        identity = None if perturbed is None else perturbed[:, self.layer]
+        x = x + _positions(self.attention(_sequence(self.norm(x)), identity=identity), x)
         if tokens is not None:
             assert self.cross_norm is not None and self.cross_attention is not None
             x = x + _positions(self.cross_attention(_sequence(self.cross_norm(x)), tokens, mask), x)
         return x
+
+
+def number_attentions(network: nn.Module) -> tuple[str, ...]:
+    """Number the attention blocks of a network; give their places in it ("middle.0", "up.1.2"), in that order."""
+    blocks = {name: module for name, module in network.named_modules() if isinstance(module, AttentionBlock)}
+    for layer, block in enumerate(blocks.values()):
+        block.layer = layer
+    return tuple(name.removesuffix(".attention").replace(".blocks.", ".") for name in blocks)
 
 
 def check_backend(name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -30,9 +31,12 @@ class Backbone(nn.Module, ABC):
         Whether `forward` has a further keyword `mask`, broadcastable to `x`, 1 where it is data and 0 where it is
         padding, which must not change the rest of the output: for networks that look at all of an example. Given
         where the codec masks.
+    attention_layers
+        Names of the self-attentions that a condition's `perturbed` can switch to the identity, in its order.
     """
 
     takes_mask: ClassVar[bool] = False
+    attention_layers: tuple[str, ...] = ()
 
     def __init__(self, data_channels: int, condition: ConditionDims) -> None:
         super().__init__()
@@ -73,10 +77,11 @@ class Backbone(nn.Module, ABC):
         assert cond.vector is None or dims.vector, "a vector for a network built without"
         assert cond.tokens is None or dims.tokens, "tokens for a network built without"
         assert cond.channels is None or dims.channels, "channels for a network built without"
+        assert cond.perturbed is None or self.attention_layers, "perturbed attention in a network that has none"
         if cond.mask is None or cond.tokens is None:
             return cond
         tokens = cond.tokens.masked_fill(~cond.mask[..., None], 0.0)
-        return Condition(cond.vector, tokens, cond.mask, cond.channels)
+        return replace(cond, tokens=tokens)
 
     def with_channels(self, x: Tensor, cond: Condition) -> Tensor:
         """Concatenate the condition's channels, or zeros in their absence, to `x`: (B, C + channels, *)."""

@@ -93,4 +93,4 @@ class Block(nn.Module):
 
     def _map(self, x: Tensor, embedding: Tensor, cond: Condition, skip: Tensor | None) -> Tensor:
         out: Tensor = self.residual(x if skip is None else torch.cat((x, skip), 1), embedding)
-        return out if self.attention is None else self.attention(out, cond.tokens, cond.mask)
+        return out if self.attention is None else self.attention(out, cond.tokens, cond.mask, cond.perturbed)

@@ -27,8 +27,18 @@ def polydiff_schedules() -> Iterable[ScheduleSpec]:
         ScheduleSpec("sigmoid", "polydiff.core.schedule:Sigmoid", "variance preserving, sigmoid alpha"),
         ScheduleSpec("edm", "polydiff.core.schedule:EDM", "variance exploding, sigma 0.002 to 80"),
         ScheduleSpec("flow", "polydiff.core.schedule:Flow", "straight lines: alpha = 1 - t, sigma = t"),
-        ScheduleSpec("discrete", "polydiff.core.discrete:Discrete", "a table of betas or of alphas_cumprod"),
-        ScheduleSpec("shifted", "polydiff.core.schedule:Shifted", "another schedule for data scaled by b"),
+        ScheduleSpec(
+            "discrete",
+            "polydiff.core.discrete:Discrete",
+            "a table of betas or of alphas_cumprod",
+            example="polydiff.verification.known:discrete",
+        ),
+        ScheduleSpec(
+            "shifted",
+            "polydiff.core.schedule:Shifted",
+            "another schedule for data scaled by b",
+            example="polydiff.verification.known:shifted",
+        ),
     )
 
 
@@ -74,6 +84,50 @@ def polydiff_guidances() -> Iterable[GuidanceSpec]:
     """Give the engine's guidances."""
     return (
         GuidanceSpec("cfg", "polydiff.guidance.cfg:ClassifierFree", "classifier-free guidance", neutral={"scale": 1.0}),
+        GuidanceSpec(
+            "cfg++", "polydiff.guidance.cfgpp:ClassifierFreePP", "cfg with unconditional noise", neutral={"scale": 1.0}
+        ),
+        GuidanceSpec(
+            "cfg-zero*",
+            "polydiff.guidance.cfg_zero:ClassifierFreeZeroStar",
+            "cfg on rescaled velocities",
+            neutral={"scale": 1.0, "zero_steps": 0},
+        ),
+        GuidanceSpec(
+            "apg", "polydiff.guidance.apg:AdaptiveProjected", "cfg without oversaturation", neutral={"scale": 1.0}
+        ),
+        GuidanceSpec(
+            "autoguidance",
+            "polydiff.guidance.autoguidance:Autoguidance",
+            "away from a weaker model",
+            neutral={"scale": 1.0},
+            by_condition=False,
+            needs="weaker",
+        ),
+        GuidanceSpec(
+            "perturbed-attention",
+            "polydiff.guidance.perturbed_attention:PerturbedAttention",
+            "away from the network without self-attention",
+            neutral={"scale": 1.0},
+            by_condition=False,
+            needs="attention",
+        ),
+        GuidanceSpec(
+            "classifier",
+            "polydiff.guidance.classifier:Classifier",
+            "a classifier's gradient",
+            neutral={"scale": 0.0},
+            by_condition=False,
+            needs="classifier",
+        ),
+        GuidanceSpec(
+            "energy",
+            "polydiff.guidance.energy:Energy",
+            "any score's gradient",
+            neutral={"scale": 0.0},
+            by_condition=False,
+            needs="score",
+        ),
     )
 
 
@@ -112,6 +166,7 @@ def polydiff_commands() -> Iterable[CommandSpec]:
     return (
         CommandSpec("train", "polydiff.cli.train:train", "Train a model from a recipe or a preset."),
         CommandSpec("generate", "polydiff.cli.generate:generate", "Generate files from a trained model."),
+        CommandSpec("verify", "polydiff.cli.verify:verify", "Hold schedules, samplers and guidances to their claims."),
         CommandSpec("presets", "polydiff.cli.presets:presets", "List the recipes that plugins ship."),
         CommandSpec("plugins", "polydiff.cli.plugins:plugins", "List the plugins and what they register."),
         CommandSpec("doctor", "polydiff.cli.doctor:doctor", "Check this installation and say what is wrong."),

@@ -191,11 +191,12 @@ class Sampler(ABC):
             When not exactly one of `steps` and `times` is given, or `times` is not a decreasing grid, or the sampler
             draws noise and there are no `seeds`.
         """
-        path = levels(denoiser.schedule, _times(denoiser.schedule, steps, times, grid))
+        grid_times = _times(denoiser.schedule, steps, times, grid)
+        path = levels(denoiser.schedule, grid_times)
         carry = self.begin(path)
         with torch.no_grad():
-            for index, (t, s) in enumerate(zip(path, path[1:], strict=False)):
-                step = self.step(denoiser, x_t, t, s, cond=cond, carry=carry, noise=_noise(seeds, index, x_t))
+            for index, (each, t, s) in enumerate(zip(denoiser.along(grid_times), path, path[1:], strict=False)):
+                step = self.step(each, x_t, t, s, cond=cond, carry=carry, noise=_noise(seeds, index, x_t))
                 if on_step is not None:
                     on_step(StepEnd(index, len(path) - 1, t, s, x_t, step.x0, step.x_s, step.work))
                 x_t, carry = step.x_s, step.carry

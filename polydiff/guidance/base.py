@@ -1,0 +1,124 @@
+"""What all guidances have in common: one denoiser inside, and the times at which to guide it."""
+
+from __future__ import annotations
+
+import copy
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from polydiff.core.condition import Condition, concatenate
+from polydiff.core.denoiser import Denoiser, per_sample
+from polydiff.errors import UsageError
+
+ALWAYS = (0.0, 1.0)
+"""The interval of all times."""
+
+
+class Guidance(Denoiser):
+    """A denoiser made from another one.
+
+    Where there is nothing to guide, and outside the interval, the estimate is the plain one and nothing more is
+    evaluated.
+
+    Parameters
+    ----------
+    denoiser
+        What is guided.
+    scale
+        How much.
+    interval
+        The times, both ends included, at which to guide (Kynkäänniemi et al. 2024, https://arxiv.org/abs/2404.07724).
+
+    Raises
+    ------
+    UsageError
+        When the scale is not finite or the interval is none.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, denoiser: Denoiser, scale: float, interval: tuple[float, float]) -> None:
+        super().__init__()
+        if not math.isfinite(scale):
+            raise UsageError(f"guidance '{self.name}' needs a finite scale, got {scale}")
+        if not 0 <= interval[0] < interval[1] <= 1:
+            raise UsageError(f"guidance '{self.name}' needs an interval of times within 0 and 1, got {list(interval)}")
+        self.schedule = denoiser.schedule
+        self.denoiser = denoiser
+        self.scale = scale
+        self.interval = interval
+
+    @property
+    def attention_layers(self) -> tuple[str, ...]:
+        """Those of what is guided."""
+        return self.denoiser.attention_layers
+
+    def along(self, times: Tensor) -> Sequence[Denoiser]:
+        """Follow the denoiser inside, if it goes along."""
+        inner = self.denoiser.along(times)
+        return [self if each is self.denoiser else self.copied(denoiser=each) for each in inner]
+
+    def copied(self, **changes: Any) -> Self:
+        """Give a copy with other attributes, which shares everything else."""
+        other = copy.copy(self)
+        other._modules = dict(self._modules)
+        for name, value in changes.items():
+            setattr(other, name, value)
+        return other
+
+    def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
+        """Give the guided estimate of x_0."""
+        inside = (t >= self.interval[0]) & (t <= self.interval[1])
+        if self.is_off(cond) or not inside.any():
+            return estimate(self.denoiser, x_t, t, cond)
+        plain, guided = self.guide(x_t, t, cond)
+        return guided if inside.all() else torch.where(per_sample(inside, guided).to(guided.device), guided, plain)
+
+    @abstractmethod
+    def is_off(self, cond: Condition | None) -> bool:
+        """Tell whether there is nothing to guide."""
+
+    @abstractmethod
+    def guide(self, x_t: Tensor, t: Tensor, cond: Condition | None) -> tuple[Tensor, Tensor]:
+        """Give the plain and the guided estimate."""
+
+
+class ConditionGuidance(Guidance):
+    """Guidance by the difference that the condition makes; with scale 1 the plain conditional estimate."""
+
+    def is_off(self, cond: Condition | None) -> bool:
+        """Tell whether there is no condition or the scale is 1."""
+        return cond is None or not cond.asks or self.scale == 1
+
+    def guide(self, x_t: Tensor, t: Tensor, cond: Condition | None) -> tuple[Tensor, Tensor]:
+        """Evaluate the denoiser with the condition and without, in one call."""
+        assert cond is not None
+        c, u = together(self.denoiser, x_t, t, cond, cond.null())
+        return c, self.combine(c, u, x_t, t)
+
+    @abstractmethod
+    def combine(self, c: Tensor, u: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        """Make the guided estimate of the conditional and the unconditional one."""
+
+
+def estimate(denoiser: Denoiser, x_t: Tensor, t: Tensor, cond: Condition | None) -> Tensor:
+    """Evaluate a denoiser."""
+    x0: Tensor = denoiser(x_t, t, cond)
+    return x0
+
+
+def together(denoiser: Denoiser, x_t: Tensor, t: Tensor, first: Condition, second: Condition) -> tuple[Tensor, Tensor]:
+    """Evaluate a denoiser under two conditions in one call."""
+    twice = t if t.ndim == 0 else torch.cat([t, t])
+    one, other = estimate(denoiser, torch.cat([x_t, x_t]), twice, concatenate([first, second])).chunk(2)
+    return one, other
+
+
+def inner(a: Tensor, b: Tensor) -> Tensor:
+    """Give each sample's inner product, shaped to broadcast: (B, 1, ...)."""
+    return per_sample((a * b).flatten(1).sum(1) if a.ndim > 1 else a * b, a)
