@@ -1,4 +1,4 @@
-"""Group normalisation, plain and adaptive."""
+"""Normalisation, plain and adaptive."""
 
 from __future__ import annotations
 
@@ -39,3 +39,27 @@ class AdaptiveGroupNorm(nn.Module):
         scale_shift = self.scale_shift(embedding)
         scale, shift = scale_shift.view(*scale_shift.shape, *(1,) * (x.ndim - 2)).chunk(2, 1)
         return torch.addcmul(shift, nn.functional.group_norm(x, self.groups), 1 + scale)
+
+
+class AdaptiveLayerNorm(nn.Module):
+    """Layer normalisation whose scale and shift come from an embedding (Peebles & Xie 2023, section 3.2, adaLN).
+
+    adaLN(h, y) = (1 + y_s) LayerNorm(h) + y_b, with (y_s, y_b) linear in the embedding. Unlike the group
+    normalisation of a grid it takes each token on its own, so padding has no effect on the others.
+
+    Parameters
+    ----------
+    width
+        Channels.
+    embedding
+        Width of the embedding.
+    """
+
+    def __init__(self, width: int, embedding: int) -> None:
+        super().__init__()
+        self.scale_shift = nn.Linear(embedding, 2 * width)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Normalise `x`, (B, L, width), by `embedding`, (B, embedding)."""
+        scale, shift = self.scale_shift(embedding)[:, None].chunk(2, -1)
+        return torch.addcmul(shift, nn.functional.layer_norm(x, x.shape[-1:]), 1 + scale)

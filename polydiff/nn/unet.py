@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from polydiff.core.condition import Condition, ConditionDims
 from polydiff.errors import UsageError
-from polydiff.nn.backbone import Backbone
+from polydiff.nn.attention import number_attentions
 from polydiff.nn.block import Block, BlockOptions
 from polydiff.nn.convolution import convolution, zeroed
+from polydiff.nn.embedded import EmbeddedBackbone
 from polydiff.nn.norm import group_norm
 from polydiff.nn.resampling import Downsample, Upsample
-from polydiff.nn.time_embedding import TimeEmbedding
 
 Resampling = Callable[[int, int, int, int], nn.Module]
 """(dimension, width, to, factor) -> module."""
@@ -48,7 +48,7 @@ class Level:
     factor: int = 2
 
 
-class UNet(Backbone):
+class UNet(EmbeddedBackbone):
     """Blocks down to the coarsest resolution and up again, with a skip from each to its mirror.
 
     Follows Dhariwal & Nichol 2021 (ADM). All skips of a level have its width: the way down enters a level through
@@ -95,7 +95,7 @@ class UNet(Backbone):
         down: Resampling = Downsample,
         up: Resampling = Upsample,
     ) -> None:
-        super().__init__(data_channels, condition)
+        super().__init__(data_channels, condition, embedding)
         if condition.tokens and not any(level.attention for level in levels):
             raise UsageError("the condition has tokens, but no level of the U-Net has attention to attend to them")
         _check_heads({level.width for level in levels if level.attention}, options.head_width)
@@ -106,8 +106,6 @@ class UNet(Backbone):
         self.factor = math.prod(factor for _, _, factor in steps)
         self.memory_format = _CHANNELS_LAST[dimension] if channels_last else torch.contiguous_format
 
-        self.time = TimeEmbedding(embedding)
-        self.vector = nn.Linear(condition.vector, embedding, bias=False) if condition.vector else None
         enter = [stem(dimension, data_channels + condition.channels, first.width)]
         enter += [down(dimension, width, to, factor) for width, to, factor in steps]
         leave = [_head(dimension, first.width, data_channels)]
@@ -120,12 +118,13 @@ class UNet(Backbone):
             self.up.append(_Up([build(2 * level.width) for _ in range(level.blocks + 1)], way_out))
         middle = partial(block, last.width, last.width)
         self.middle = nn.ModuleList([middle(attention=last.attention), middle(attention=False)])
+        self.attention_layers = number_attentions(self)
         self.to(memory_format=self.memory_format)  # type: ignore[call-overload] # missing from torch's overloads
 
     def forward(self, x: Tensor, log_snr: Tensor, cond: Condition | None = None) -> Tensor:
         """Evaluate the network; see `Backbone.forward`."""
         cond = self.complete(cond)
-        embedding = self._embed(log_snr, cond)
+        embedding = self.embed(log_snr, cond)
         h = self.with_channels(x, cond).contiguous(memory_format=self.memory_format)
         skips: list[Tensor] = []
         for level in self.down:
@@ -150,12 +149,6 @@ class UNet(Backbone):
             near = " or ".join(dict.fromkeys(map(_by, (below, above))))
             what = _by(sizes) if len(sizes) > 1 else f"a length of {sizes[0]}"
             raise UsageError(f"{what} is not a multiple of {self.factor}, the network's factor; nearest: {near}")
-
-    def _embed(self, log_snr: Tensor, cond: Condition) -> Tensor:
-        embedding = self.time(log_snr)
-        if self.vector is not None and cond.vector is not None:
-            embedding = embedding + self.vector(cond.vector)
-        return nn.functional.silu(embedding)
 
 
 class _Down(nn.Module):
