@@ -143,11 +143,14 @@ def _checked(spec: specs.Spec, plugin: Plugin, modality: str) -> Registered:
     _check_target(spec, "target")
     if isinstance(spec, specs.SourceSpec) and not modality:
         raise _RefusedError(f"source '{spec.name}' does not say which modality it is for")
+    if isinstance(spec, specs.ScheduleSpec) and spec.example:
+        _check_target(spec, "example")
     if isinstance(spec, specs.FileKindSpec):
         if not spec.suffix.startswith("."):
             raise _RefusedError(f"file kind '{spec.name}' needs a suffix with its dot, not '{spec.suffix}'")
-        if spec.loss:
-            _check_target(spec, "loss")
+        for attribute in ("loss", "facts"):
+            if getattr(spec, attribute):
+                _check_target(spec, attribute)
     return Registered(spec, plugin, modality)
 
 

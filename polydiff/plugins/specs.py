@@ -33,11 +33,20 @@ class Spec:
     summary: str = ""
 
 
+@dataclass(frozen=True, slots=True)
 class ScheduleSpec(Spec):
-    """A `polydiff.core.schedule.Schedule`."""
+    """A `polydiff.core.schedule.Schedule`.
 
-    __slots__ = ()
+    Attributes
+    ----------
+    example
+        `"package.module:function"`, `() -> Schedule`: builds one for `polydiff verify`; empty where that needs no
+        options.
+    """
+
     kind = "schedule"
+
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +180,16 @@ class FileKindSpec(Spec):
     loss
         `"package.module:function"`, `(content) -> str | None`: what of a content the format cannot hold, in words
         that follow its name ("peaks 2.3 dB above full scale"); empty when it holds everything.
+    facts
+        `"package.module:function"`, `(content) -> dict`: what is to be known of a content's file and is not to be
+        seen in the content, by name, for the user and for its record; empty when there is nothing.
     """
 
     kind = "file kind"
 
     suffix: str = ""
     loss: str = ""
+    facts: str = ""
 
 
 class PresetSpec(Spec):
