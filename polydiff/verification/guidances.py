@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from polydiff.core.condition import Condition
-from polydiff.core.denoiser import Denoiser
+from polydiff.core.condition import Condition, ConditionDims
+from polydiff.core.denoiser import Denoiser, NetworkDenoiser
 from polydiff.core.oracle import Mixture
+from polydiff.core.prediction import prediction
 from polydiff.core.schedule import Cosine, Flow, Schedule
+from polydiff.nn.block import BlockOptions
+from polydiff.nn.levels import levels
+from polydiff.nn.unet import UNet
 from polydiff.plugins.specs import GuidanceSpec
 from polydiff.verification.report import Check, at_most, guarded
 
@@ -25,11 +29,26 @@ Make = Callable[..., Denoiser]
 Batch = tuple[Tensor, Tensor, Condition]
 """States, (B, 2), their times, () or (B,), and conditions that pick a component each."""
 
-UNMEASURED: Mapping[str, str] = {
-    "attention": "not measured: it needs a network with attention",
-    "files": "not measured: it needs the files of a model trained elsewhere",
-}
-"""What no known data can stand in for."""
+UNMEASURED = "not measured: it needs the files of a model trained elsewhere"
+
+
+class _OnLine(Denoiser):
+    """A network of signals, told that numbers of an example are places on a line."""
+
+    def __init__(self, network: NetworkDenoiser) -> None:
+        super().__init__()
+        self.schedule = network.schedule
+        self.network = network
+
+    @property
+    def attention_layers(self) -> tuple[str, ...]:
+        """Those of the network."""
+        return self.network.attention_layers
+
+    def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
+        """Give the network's estimate."""
+        x0: Tensor = self.network(x_t[:, None], t, cond)
+        return x0[:, 0]
 
 
 class Unconditional(Denoiser):
@@ -48,14 +67,14 @@ class Unconditional(Denoiser):
 
 def claims(spec: GuidanceSpec) -> str:
     """Say at what options a guidance does nothing."""
-    if spec.needs in UNMEASURED:
-        return UNMEASURED[spec.needs]
+    if spec.needs == "files":
+        return UNMEASURED
     return ", ".join(f"{key}={value}" for key, value in spec.neutral.items()) + " is neutral" if spec.neutral else ""
 
 
 def checks(make: Make, spec: GuidanceSpec) -> Iterator[Check]:
     """Hold a guidance to what its spec says."""
-    if spec.needs in UNMEASURED:
+    if spec.needs == "files":
         return
     for name, data in (("cosine", _data(Cosine())), ("flow", _data(Flow()))):
         everywhere = {"neutral": _neutral} if spec.neutral else {}
@@ -68,9 +87,10 @@ def checks(make: Make, spec: GuidanceSpec) -> Iterator[Check]:
 
 
 def _neutral(make: Make, spec: GuidanceSpec, data: Mixture, name: str) -> Iterator[Check]:
-    guided = make(data, **spec.neutral, **_stand_ins(spec, data))
+    denoiser = _network(data.schedule) if spec.needs == "attention" else data
+    guided = make(denoiser, **spec.neutral, **_stand_ins(spec, data))
     for x_t, t, cond in _batches():
-        difference = _difference(guided(x_t, t, cond), data(x_t, t, cond))
+        difference = _difference(guided(x_t, t, cond), denoiser(x_t, t, cond))
         yield at_most("neutral", difference, 0.0, "the estimate differs from the conditional one by", name)
 
 
@@ -112,6 +132,23 @@ def _stand_ins(spec: GuidanceSpec, data: Mixture) -> dict[str, Any]:
             return {"weaker": Unconditional(data)}
         case _:
             return {}
+
+
+def _network(schedule: Schedule) -> Denoiser:
+    """Give a network that looks all over its input, with random weights, for what works inside one."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        unet = UNet(
+            1,
+            1,
+            ConditionDims(vector=3),
+            levels(8, [1], blocks=1, attention=[0]),
+            BlockOptions(head_width=8),
+            embedding=8,
+        )
+        for weight in unet.parameters():
+            nn.init.normal_(weight, std=0.3)
+    return _OnLine(NetworkDenoiser(unet.double().requires_grad_(False), schedule, prediction("v")))
 
 
 def _difference(x: Tensor, y: Tensor) -> float:
