@@ -12,7 +12,7 @@ from PIL import Image
 STRIP_FRAMES = 10
 """How many stages of a sample a strip shows."""
 
-_GIF_SECONDS, _GIF_REST_SECONDS = 2.5, 1.5
+_GIF_SECONDS, _GIF_REST_SECONDS, _GIF_LOOP_SECONDS = 2.5, 1.5, 3.6
 
 _COMPRESSION = 3
 """Of PNGs: noise takes three times as long at zlib's own choice, 6, and comes out as large."""
@@ -43,10 +43,17 @@ def png(picture: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def gif(frames: Sequence[Image.Image]) -> bytes:
-    """Show pictures of one size one after the other, for some seconds in all, resting on the last, for ever."""
-    pause = round(1000 * _GIF_SECONDS / len(frames) / 10) * 10  # a GIF counts hundredths of a second
-    durations = [max(20, pause)] * (len(frames) - 1) + [round(1000 * _GIF_REST_SECONDS)]
+def gif(frames: Sequence[Image.Image], *, rest: bool = True) -> bytes:
+    """Show pictures of one size one after the other, for some seconds in all, for ever.
+
+    Parameters
+    ----------
+    rest
+        On the last; without it they go round evenly.
+    """
+    seconds = _GIF_SECONDS if rest else _GIF_LOOP_SECONDS
+    pause = max(20, round(1000 * seconds / len(frames) / 10) * 10)  # a GIF counts hundredths of a second
+    durations = [pause] * (len(frames) - 1) + [round(1000 * _GIF_REST_SECONDS) if rest else pause]
     file = io.BytesIO()
     first, *others = frames
     first.save(file, "GIF", save_all=True, append_images=others, duration=durations, loop=0, optimize=False)
