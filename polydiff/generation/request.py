@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from polydiff.model.conditions import Wish
-from polydiff.model.settings import check_set
+from polydiff.model.settings import Guidance, check_set
 from polydiff.recipe.component import Component
 
 MICRO_BATCH = 16
@@ -44,7 +44,7 @@ class Request:
     sampler, steps, grid
         As in a recipe's `sample`.
     guidance
-        The scale of classifier-free guidance.
+        The scale of classifier-free guidance, or the whole chain of guidances, innermost first.
     file_kind
         What is written; the modality's first kind by default.
     batch
@@ -71,7 +71,7 @@ class Request:
     sampler: str | Component | None = None
     steps: int | None = None
     grid: str | Component | None = None
-    guidance: float | None = None
+    guidance: Guidance | None = None
     file_kind: str | None = None
     batch: int = 64
     exact: bool = False

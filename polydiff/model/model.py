@@ -19,8 +19,9 @@ from polydiff.data.codec import Codec
 from polydiff.errors import UsageError, unknown
 from polydiff.model import folder as model_folder
 from polydiff.model.card import card
+from polydiff.model.companions import Companion, Companions
 from polydiff.model.conditions import Assigned, Wish, assign, total_dims
-from polydiff.model.settings import Guidance, check_set, settings
+from polydiff.model.settings import Guidance, by_condition, check_set, settings
 from polydiff.model.tuned import TUNED, find
 from polydiff.nn.backbone import Backbone
 from polydiff.plugins.specs import BackboneSpec, CodecSpec, ConditionerSpec, GuidanceSpec, SamplerSpec, ScheduleSpec
@@ -62,6 +63,7 @@ class Model(nn.Module):
         self.codec = codec
         self.denoiser = denoiser
         self.conditioners = nn.ModuleDict(conditioners)
+        self._companions = Companions()
 
     @classmethod
     def from_config(cls, config: ModelConfig) -> Model:
@@ -109,7 +111,7 @@ class Model(nn.Module):
         """Read what a user asks for, by condition; raises as `polydiff.model.conditions.assign` does."""
         return assign(cast(Mapping[str, Conditioner], self.conditioners), wishes)
 
-    def condition(self, values: Mapping[str, Sequence[Any]]) -> Condition | None:
+    def condition(self, values: Mapping[str, Sequence[Any]], guidance: Sequence[Component] = ()) -> Condition | None:
         """Make the condition of a batch.
 
         Parameters
@@ -117,6 +119,8 @@ class Model(nn.Module):
         values
             By condition, one value for each sample, as its conditioner prepares or parses them; `None` is
             unconditional. Conditions that are not named are unconditional for all.
+        guidance
+            That it is to be used with: other models that take part in it are told as well.
 
         Returns
         -------
@@ -134,7 +138,8 @@ class Model(nn.Module):
         if not values:
             return None
         nothing = [None] * len(next(iter(values.values())))
-        return add([conditioner(values.get(name, nothing)) for name, conditioner in self.conditioners.items()])
+        cond = add([conditioner(values.get(name, nothing)) for name, conditioner in self.conditioners.items()])
+        return cond and self._companions.tell(cond, values, guidance, self)
 
     def settings(
         self,
@@ -186,7 +191,7 @@ class Model(nn.Module):
         shape
             (C, *) of one sample; that of the training data by default.
         guidance
-            The scale of classifier-free guidance (1 is none), or a list of components.
+            The scale of classifier-free guidance (1 is none), or a list of components, innermost first.
         sampler, grid
             A name, or a component where it has options; the grid `tuned` is that of `polydiff tune-grid`.
 
@@ -201,8 +206,8 @@ class Model(nn.Module):
             When a name, the shape or a number is not one that can be used.
         """
         chosen = self.settings(sampler=sampler, steps=steps, guidance=guidance, grid=grid)
-        cond = self.condition(conditions or {})
-        if guidance is not None and cond is None:
+        cond = self.condition(conditions or {}, chosen.guidance)
+        if guidance is not None and cond is None and any(map(by_condition, chosen.guidance)):
             known = " or ".join(self.conditioners) or "this model has none"
             raise UsageError(f"guidance needs a condition to be guided by: {known}")
         shape = self.codec.shape if shape is None else shape
@@ -228,8 +233,12 @@ class Model(nn.Module):
     def guided(self, chosen: SampleConfig, shape: tuple[int, ...]) -> Denoiser:
         """Give what denoises samples of a shape with the guidance of the settings."""
         denoiser = self._denoiser(shape)
+
+        def companion(path: Path) -> Denoiser:
+            return Companion(self._companions.find(path, self)._denoiser(shape), str(path))
+
         for component in chosen.guidance:
-            denoiser = build(GuidanceSpec, component, denoiser=denoiser)
+            denoiser = build(GuidanceSpec, component, load=companion, denoiser=denoiser, codec=self.codec)
         return denoiser
 
     def generate(

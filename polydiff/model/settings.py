@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from polydiff.errors import UsageError
+from polydiff.plugins.host import host
 from polydiff.plugins.specs import GuidanceSpec, SamplerSpec
 from polydiff.recipe.build import complete, complete_grid
 from polydiff.recipe.component import Component
@@ -49,6 +50,11 @@ def settings(
 
 def _component(named: str | Component) -> Component:
     return Component(named) if isinstance(named, str) else named
+
+
+def by_condition(guidance: Component) -> bool:
+    """Tell whether a guidance does something only where there is a condition."""
+    return host().find(GuidanceSpec, guidance.name).by_condition
 
 
 def chain(recipe: Sequence[Component], guidance: Guidance) -> list[Component]:

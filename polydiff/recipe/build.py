@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from torch import Tensor
 
+from polydiff.core.denoiser import Denoiser
 from polydiff.core.prediction import PREDICTIONS, Prediction
 from polydiff.core.schedule import Schedule
 from polydiff.errors import PluginError, RecipeError, UsageError, unknown
@@ -24,15 +27,25 @@ C = TypeVar("C", bound=ModelConfig)
 
 ENGINE: Mapping[type[Spec], Collection[str]] = {
     BackboneSpec: {"data_channels", "condition"},
-    GuidanceSpec: {"denoiser"},
+    GuidanceSpec: {"denoiser", "codec"},
 }
 """What the engine passes to the targets of a kind, and no recipe may set."""
+
+OFFERED = {"codec"}
+"""What of it a target may do without."""
 
 ENGINE_GRID = ("schedule", "steps")
 """What it passes to a time grid."""
 
 
-def build(spec_type: type[Spec], component: Component, *, modality: str | None = None, **context: Any) -> Any:
+def build(
+    spec_type: type[Spec],
+    component: Component,
+    *,
+    modality: str | None = None,
+    load: Callable[[Path], Denoiser] | None = None,
+    **context: Any,
+) -> Any:
     """Make what a component names.
 
     Parameters
@@ -43,6 +56,8 @@ def build(spec_type: type[Spec], component: Component, *, modality: str | None =
         Its options are checked against the signature of the registered target.
     modality
         Needed where names are unique within a modality only.
+    load
+        Gives the denoiser of a model folder, for options that are one.
     context
         The engine's own arguments.
 
@@ -55,7 +70,9 @@ def build(spec_type: type[Spec], component: Component, *, modality: str | None =
         When the plugin is missing or broken.
     """
     target = _target(spec_type, component, modality)
-    return _make(target, component, context, ENGINE.get(spec_type, ()))
+    takes = inspect.signature(target).parameters
+    context = {name: value for name, value in context.items() if name in takes or name not in OFFERED}
+    return _make(target, component, context, ENGINE.get(spec_type, ()), load)
 
 
 def build_prediction(component: Component) -> Prediction:
@@ -74,6 +91,12 @@ def build_times(component: Component, schedule: Schedule, steps: int) -> Tensor:
 def complete(spec_type: type[Spec], component: Component, *, modality: str | None = None) -> Component:
     """Check the options of a component and write out those that are left to their defaults; raises as `build` does."""
     return _resolve(_target(spec_type, component, modality), component, ENGINE.get(spec_type, ()))
+
+
+def models_named(spec_type: type[Spec], component: Component) -> list[Path]:
+    """Give the model folders that a component's options name; raises as `build` does."""
+    options = Options.of(_target(spec_type, component, None), ENGINE.get(spec_type, ()))
+    return [value for name, value in options.check(component).items() if options.types[name] is Denoiser]
 
 
 def complete_grid(component: Component) -> Component:
@@ -131,13 +154,23 @@ def _grid(component: Component) -> Callable[..., Tensor]:
     return GRIDS[component.name]
 
 
-def _make(target: Callable[..., Any], component: Component, context: Mapping[str, Any], engine: Collection[str]) -> Any:
-    values = Options.of(target, {*engine, *context}).check(component)
-    options = {
-        name: build(ScheduleSpec, value) if isinstance(value, Component) else value for name, value in values.items()
-    }
+def _make(
+    target: Callable[..., Any],
+    component: Component,
+    context: Mapping[str, Any],
+    engine: Collection[str],
+    load: Callable[[Path], Denoiser] | None = None,
+) -> Any:
+    options = Options.of(target, {*engine, *context})
+    made = {}
+    for name, value in options.check(component).items():
+        if options.types[name] is Denoiser:
+            assert load is not None, "an option that is a model, where no model can be loaded"
+            made[name] = load(value)
+        else:
+            made[name] = build(ScheduleSpec, value) if isinstance(value, Component) else value
     with _at(component.origin):
-        return target(**context, **options)
+        return target(**context, **made)
 
 
 def _resolve(target: Callable[..., Any], component: Component, engine: Collection[str]) -> Component:

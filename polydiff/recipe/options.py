@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import collections.abc
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from polydiff.core.denoiser import Denoiser
 from polydiff.core.schedule import Schedule
 from polydiff.errors import PluginError
 from polydiff.recipe.component import Component
 from polydiff.recipe.problems import first_problem, unknown_here
+
+_WRITTEN: Mapping[Any, Any] = {Schedule: Component, Denoiser: Path}
+"""How a recipe writes what is an object to the target."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Options:
     Attributes
     ----------
     types
-        By name; a `Schedule` is named as a component.
+        By name; a `Schedule` is named as a component, a `Denoiser` as a model folder.
     defaults
         Of those that can be left out.
     engine
@@ -82,13 +87,15 @@ class Options:
             if name not in self.types:
                 known = {*self.types, *component.own_keys()} - {"name"}
                 raise component.error(unknown_here("option", name, known), name)
-        for name in self.types:
+        for name, hint in self.types.items():
+            if get_origin(hint) is collections.abc.Callable:
+                raise component.error("a function, which no recipe can give; call polydiff.guidance in Python", name)
             if name not in component.options and name not in self.defaults:
                 raise component.error("missing", name)
         return {name: self._value(component, name) for name in component.options}
 
     def _value(self, component: Component, name: str) -> Any:
-        hint = Component if self.types[name] is Schedule else self.types[name]
+        hint = _WRITTEN.get(self.types[name], self.types[name])
         given = component.options[name]
         try:
             value = TypeAdapter(hint).validate_json(to_json(given, inf_nan_mode="constants"), strict=True)

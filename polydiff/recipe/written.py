@@ -1,6 +1,8 @@
-"""Components on a command line: `--grid karras`, `--grid '{name: karras, rho: 5}'`."""
+"""Components on a command line: `--grid karras`, `--grid '{name: karras, rho: 5}'`, `--guidance 2`."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from polydiff.errors import UsageError
 from polydiff.recipe.component import Component
@@ -29,3 +31,36 @@ def read_component(text: str, option: str) -> Component:
         case {"name": str(name), **options}:
             return Component(name, options)
     raise UsageError(f"{option} takes NAME or '{{name: NAME, option: value}}', not {text!r}")
+
+
+def read_guidance(texts: Sequence[str], option: str) -> float | list[Component] | None:
+    """Read what an option that can be repeated says of guidance.
+
+    Nothing is `None`, "none" no guidance at all, and one number alone the scale of classifier-free guidance. Anything
+    else is a chain of components, innermost first; in it a number stands for `cfg` with that scale.
+
+    Parameters
+    ----------
+    option
+        Of the command line, for the error.
+
+    Raises
+    ------
+    UsageError, RecipeError
+        As `read_component` does.
+    """
+    if not texts:
+        return None
+    if list(texts) == ["none"]:
+        return []
+    read = [_number(text, option) for text in texts]
+    if len(read) == 1 and isinstance(read[0], float):
+        return read[0]
+    return [Component("cfg", {"scale": each}) if isinstance(each, float) else each for each in read]
+
+
+def _number(text: str, option: str) -> float | Component:
+    try:
+        return float(text)
+    except ValueError:
+        return read_component(text, option)
