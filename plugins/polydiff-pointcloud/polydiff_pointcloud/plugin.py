@@ -8,6 +8,7 @@ import polydiff
 from polydiff.plugins.specs import (
     AugmentationSpec,
     BackboneSpec,
+    CheckSpec,
     CodecSpec,
     FileKindSpec,
     MetricSpec,
@@ -17,6 +18,10 @@ from polydiff.plugins.specs import (
 )
 
 POLYDIFF_API = 1
+
+_NO_NORMALS, _PLAIN = "polydiff_pointcloud.writers:beyond_colors", "polydiff_pointcloud.writers:beyond_coordinates"
+_MESHES = "polydiff_pointcloud.mesh_writers"
+_FACTS = f"{_MESHES}:facts"
 
 
 @polydiff.hookimpl
@@ -32,14 +37,26 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         ),
         sources=(
             SourceSpec("folder", "polydiff_pointcloud.folder:Folder", "a tree of meshes or point files"),
-            SourceSpec("furniture", "polydiff_pointcloud.furniture:Furniture", "tables, chairs, stools, shelves, lamps"),
+            SourceSpec("furniture", "polydiff_pointcloud.furniture:Furniture", "tables, chairs, shelves, ..."),
+            SourceSpec("pc15k", "polydiff_pointcloud.pc15k:PC15k", "PointFlow's sampled ShapeNet"),
         ),
         files=(
             FileKindSpec("ply", "polydiff_pointcloud.writers:ply", "points, binary", suffix=".ply"),
             FileKindSpec("glb", "polydiff_pointcloud.writers:glb", "points, for viewers", suffix=".glb"),
-            FileKindSpec("obj", "polydiff_pointcloud.writers:obj", "points, text", suffix=".obj"),
-            FileKindSpec("xyz", "polydiff_pointcloud.writers:xyz", "points, plain text", suffix=".xyz"),
-            FileKindSpec("npy", "polydiff_pointcloud.writers:npy", "points, an array", suffix=".npy"),
+            FileKindSpec("obj", "polydiff_pointcloud.writers:obj", "points, text", suffix=".obj", loss=_NO_NORMALS),
+            FileKindSpec("xyz", "polydiff_pointcloud.writers:xyz", "points, plain text", suffix=".xyz", loss=_PLAIN),
+            FileKindSpec("npy", "polydiff_pointcloud.writers:npy", "points, an array", suffix=".npy", loss=_PLAIN),
+            FileKindSpec("mesh-ply", f"{_MESHES}:mesh_ply", "watertight mesh, binary", suffix=".ply", facts=_FACTS),
+            FileKindSpec("mesh-glb", f"{_MESHES}:mesh_glb", "watertight mesh, for viewers", suffix=".glb", facts=_FACTS),
+            FileKindSpec("mesh-obj", f"{_MESHES}:mesh_obj", "watertight mesh, text", suffix=".obj", facts=_FACTS),
+            FileKindSpec(
+                "mesh-stl",
+                f"{_MESHES}:mesh_stl",
+                "watertight mesh, for printers",
+                suffix=".stl",
+                loss=f"{_MESHES}:beyond_stl",
+                facts=_FACTS,
+            ),
         ),
         preview="polydiff_pointcloud.sheet:contact_sheet",
         trajectory="polydiff_pointcloud.sheet:trajectory",
@@ -48,6 +65,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
             AugmentationSpec("scale", "polydiff_pointcloud.augmentations:Scale", "larger or smaller"),
             AugmentationSpec("jitter", "polydiff_pointcloud.augmentations:Jitter", "each point a little aside"),
             AugmentationSpec("dropout", "polydiff_pointcloud.augmentations:Dropout", "some points left out"),
+            AugmentationSpec("subsample", "polydiff_pointcloud.subset:Subsample", "other points in every epoch"),
         ),
         presets=(
             PresetSpec("furniture", "polydiff_pointcloud:presets/furniture.yaml", "512 points by label, on a CPU"),
@@ -64,3 +82,9 @@ def polydiff_metrics() -> Iterable[MetricSpec]:
     yield MetricSpec("point-coverage", "polydiff_pointcloud.metrics:coverage", "share of real shapes met", "pointcloud")
     yield MetricSpec("point-mmd", "polydiff_pointcloud.metrics:mmd", "minimum matching distance", "pointcloud")
     yield MetricSpec("point-jsd", "polydiff_pointcloud.metrics:jsd", "of the occupancy of space", "pointcloud")
+
+
+@polydiff.hookimpl
+def polydiff_checks() -> Iterable[CheckSpec]:
+    """Give the checks of what shapes need."""
+    yield CheckSpec("pointcloud", "polydiff_pointcloud.checks:pointcloud", "trimesh, and what meshes need")
