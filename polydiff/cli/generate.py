@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import click
@@ -10,6 +11,9 @@ from polydiff.cli import console
 from polydiff.cli.counting import counting
 from polydiff.cli.wishes import read_wishes
 from polydiff.errors import UsageError
+
+FEW = 8
+"""Of more different numbers than that, only the range is told."""
 
 
 @click.command()
@@ -28,7 +32,13 @@ from polydiff.errors import UsageError
     metavar="NAME=VALUE",
     help="Any other condition of the model; the values of several are taken in turn.",
 )
-@click.option("--guidance", type=float, metavar="SCALE", help="Scale of classifier-free guidance; 1 is none.")
+@click.option(
+    "--guidance",
+    multiple=True,
+    metavar="GUIDANCE",
+    help="Scale of classifier-free guidance, 1 is plain; or a name or '{name: apg, scale: 4}', several from the "
+    "innermost to the outermost, or none, instead of the recipe's.",
+)
 @click.option("--sampler", metavar="SAMPLER", help="A name or '{name: ddim, eta: 0.5}', instead of the recipe's.")
 @click.option("--steps", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--grid", metavar="GRID", help="Time grid, a name or '{name: karras, rho: 5}', instead of the recipe's.")
@@ -62,6 +72,7 @@ def generate(
     conditions: tuple[str, ...],
     size: str | None,
     duration: float | None,
+    guidance: tuple[str, ...],
     sampler: str | None,
     grid: str | None,
     out: str,
@@ -84,8 +95,9 @@ def generate(
     from polydiff.generation.generate import generate as run  # noqa: PLC0415 (it imports torch)
     from polydiff.generation.output import SHEET  # noqa: PLC0415
     from polydiff.generation.request import Request  # noqa: PLC0415
-    from polydiff.recipe.written import read_component  # noqa: PLC0415
+    from polydiff.recipe.written import read_component, read_guidance  # noqa: PLC0415
 
+    request["guidance"] = read_guidance(guidance, "--guidance")
     request["sampler"] = None if sampler is None else read_component(sampler, "--sampler")
     request["grid"] = None if grid is None else read_component(grid, "--grid")
 
@@ -104,7 +116,21 @@ def generate(
     else:
         samples = "1 sample" if len(records) == 1 else f"{len(records)} samples"
         click.echo(f"{samples} in {out}; {SHEET} there shows them at a glance")
+        _tell_facts(records)
     _tell_lost(records)
+
+
+def _tell_facts(records: list[dict[str, Any]]) -> None:
+    """Sum up what is to be known of the files: a line for each fact, with how many files it is true of."""
+    facts = [record["facts"] for record in records if "facts" in record]
+    for name in facts[0] if facts else ():
+        values = [each[name] for each in facts]
+        numbers = [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
+        if len(set(numbers)) > FEW:
+            click.echo(f"{name}: {min(numbers)} to {max(numbers)}")
+            continue
+        counts = Counter(("no", "yes")[value] if isinstance(value, bool) else str(value) for value in values)
+        click.echo(f"{name}: " + ", ".join(f"{value} ({count})" for value, count in counts.most_common()))
 
 
 def _tell_lost(records: list[dict[str, Any]]) -> None:

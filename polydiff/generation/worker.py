@@ -18,6 +18,7 @@ from polydiff.errors import UsageError
 from polydiff.generation.output import stem, write_all
 from polydiff.generation.request import Batch, Request
 from polydiff.model import load
+from polydiff.model.settings import by_condition
 from polydiff.plugins.host import host
 from polydiff.plugins.specs import FileKindSpec
 from polydiff.sampling.sampler import StepEnd
@@ -95,6 +96,7 @@ class Worker:
         self.suffix = kind.suffix
         self.encode: Callable[[Any, Mapping[str, str]], bytes] = host().load(kind)
         self.loss: Callable[[Any], str | None] | None = host().load(kind, "loss") if kind.loss else None
+        self.facts: Callable[[Any], Mapping[str, Any]] | None = host().load(kind, "facts") if kind.facts else None
         self.normalized = host().load(modality, "normalize") if request.normalize else _as_it_is
         self.draw_trajectory = host().load(modality, "trajectory")
 
@@ -148,11 +150,12 @@ class Worker:
             "sampler": sample.sampler.flat(),
             "steps": sample.steps,
             "grid": sample.grid.flat(),
-            "guidance": [each.flat() for each in sample.guidance] if self.assigned else [],
+            "guidance": [each.flat() for each in sample.guidance if self.assigned or not by_condition(each)],
             "shape": list(self.shape),
             "exact": request.exact,
             **({"normalized": True} if request.normalize else {}),
             **({"lost": lost} if lost else {}),
+            **({"facts": dict(self.facts(content))} if self.facts else {}),
             "model": self.model.sha256,
             "polydiff": polydiff.__version__,
         }
