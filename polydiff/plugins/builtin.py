@@ -166,6 +166,8 @@ def polydiff_commands() -> Iterable[CommandSpec]:
     return (
         CommandSpec("train", "polydiff.cli.train:train", "Train a model from a recipe or a preset."),
         CommandSpec("generate", "polydiff.cli.generate:generate", "Generate files from a trained model."),
+        CommandSpec("bench", "polydiff.cli.bench:bench", "Compare samplers and time grids on a trained model."),
+        CommandSpec("tune-grid", "polydiff.cli.tune_grid:tune_grid", "Tune a trained model's time grid."),
         CommandSpec("verify", "polydiff.cli.verify:verify", "Hold schedules, samplers and guidances to their claims."),
         CommandSpec("presets", "polydiff.cli.presets:presets", "List the recipes that plugins ship."),
         CommandSpec("plugins", "polydiff.cli.plugins:plugins", "List the plugins and what they register."),
