@@ -97,7 +97,7 @@ def _best(measurements: Sequence[Measurement], budgets: Sequence[int]) -> dict[s
     from polydiff.tuning.bench import best  # noqa: PLC0415 (imports torch)
 
     found = {str(budget): best(measurements, budget) for budget in budgets}
-    return {budget: each and _record(each) for budget, each in found.items()}
+    return {budget: None if each is None else _record(each) for budget, each in found.items()}
 
 
 def _show(told: dict[str, Any]) -> None:

@@ -25,11 +25,10 @@ def read_component(text: str, option: str) -> Component:
         When it is not YAML.
     """
     data, _ = parse(text, lambda _: option)
-    match data:
-        case str():
-            return Component(data)
-        case {"name": str(name), **options}:
-            return Component(name, options)
+    if isinstance(data, str):
+        return Component(data)
+    if isinstance(data, dict) and isinstance(name := data.get("name"), str):
+        return Component(name, {key: value for key, value in data.items() if key != "name"})
     raise UsageError(f"{option} takes NAME or '{{name: NAME, option: value}}', not {text!r}")
 
 
