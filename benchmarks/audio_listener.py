@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from polydiff_audio.torchaudio_loader import load_torchaudio
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, dropout, pad
+
+from polydiff.torchaudio_loader import load_torchaudio
 
 STEPS, BATCH = 1000, 64
 

@@ -16,11 +16,11 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from contest import Contest, Contestant
-from polydiff_audio.torchaudio_loader import load_torchaudio
 from polydiff_audio.unet1d import UNet1D
 from torch import nn
 
 from polydiff.core.condition import ConditionDims
+from polydiff.torchaudio_loader import load_torchaudio
 
 RATE = 16_000
 FACTORS = (1, 4, 4, 4, 2, 2)

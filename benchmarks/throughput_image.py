@@ -6,12 +6,12 @@ from argparse import ArgumentParser, Namespace
 
 import torch
 from contest import Contest, Contestant, Evaluate
-from polydiff_audio.torchaudio_loader import load_torchaudio
 from polydiff_image.unet2d import UNet2D
 from torch import nn
 
 from polydiff.core.condition import ConditionDims
 from polydiff.nn.norm import groups
+from polydiff.torchaudio_loader import load_torchaudio
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -17,7 +17,7 @@ def audio() -> Iterator[Finding]:
 
 
 def _torchaudio() -> Finding:
-    from polydiff_audio.torchaudio_loader import load_torchaudio  # noqa: PLC0415 - imports torch
+    from polydiff.torchaudio_loader import load_torchaudio  # noqa: PLC0415 - imports torch
 
     torchaudio = load_torchaudio()
     native = torchaudio._extension._IS_TORCHAUDIO_EXT_AVAILABLE

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from polydiff.errors import DataError, UsageError, nearest
+from polydiff.torchaudio_loader import load_torchaudio
 from polydiff_audio.resample import resample
 from polydiff_audio.sound import Audible, Sound
-from polydiff_audio.torchaudio_loader import load_torchaudio
 
 BATCH = 32
 """Sounds of one length that are embedded together."""

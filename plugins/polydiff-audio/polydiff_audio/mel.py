@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from polydiff.errors import UsageError
+from polydiff.torchaudio_loader import load_torchaudio
 from polydiff_audio.log_magnitudes import LogMagnitudes
 from polydiff_audio.timed import Pad
-from polydiff_audio.torchaudio_loader import load_torchaudio
 
 _RTOL = 0.1
 """Singular values below this part of the largest are not inverted. Narrow filters that share one FFT bin are nearly

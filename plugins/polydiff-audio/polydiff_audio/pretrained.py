@@ -10,8 +10,8 @@ from torch import Tensor
 
 from polydiff.errors import UsageError
 from polydiff.files import sha256
+from polydiff.torchaudio_loader import load_torchaudio
 from polydiff_audio.embeddings import Embedding
-from polydiff_audio.torchaudio_loader import load_torchaudio
 
 
 def pretrained(folder: Path, device: str = "cpu") -> Embedding:

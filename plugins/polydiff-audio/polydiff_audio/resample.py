@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from polydiff.errors import DataError
+from polydiff.torchaudio_loader import load_torchaudio
 from polydiff_audio.sound import Samples
-from polydiff_audio.torchaudio_loader import load_torchaudio
 
 _CROSSINGS = 64
 _ROLLOFF = 0.9475937167399596

@@ -5,9 +5,9 @@ import shutil
 import pytest
 import soundfile
 from polydiff_audio.checks import audio
-from polydiff_audio.torchaudio_loader import load_torchaudio
 
 from polydiff.plugins.checks import Finding
+from polydiff.torchaudio_loader import load_torchaudio
 
 
 def found():

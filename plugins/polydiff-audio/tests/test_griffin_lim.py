@@ -7,7 +7,8 @@ import pytest
 import torch
 from polydiff_audio.griffin_lim import griffin_lim, istft, iterate, stft
 from polydiff_audio.phases import peak_frequencies, starting_phases
-from polydiff_audio.torchaudio_loader import load_torchaudio
+
+from polydiff.torchaudio_loader import load_torchaudio
 
 
 def noise(frames, batch=1, seed=0):

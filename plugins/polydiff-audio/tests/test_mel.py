@@ -5,9 +5,9 @@ import pytest
 import torch
 from polydiff_audio.mel import Mel
 from polydiff_audio.sound import Sound
-from polydiff_audio.torchaudio_loader import load_torchaudio
 
 from polydiff.errors import UsageError
+from polydiff.torchaudio_loader import load_torchaudio
 
 RATE = 16000
 

@@ -8,9 +8,9 @@ import torch
 from polydiff_audio.embeddings import embed, find_embedding
 from polydiff_audio.metrics import frechet
 from polydiff_audio.sound import Sound
-from polydiff_audio.torchaudio_loader import load_torchaudio
 
 from polydiff.errors import UsageError
+from polydiff.torchaudio_loader import load_torchaudio
 
 load_torchaudio()  # before transformers imports it
 transformers = pytest.importorskip("transformers")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import scipy.signal
 from polydiff_audio.resample import check_rates, reach, resample, resampled_frames
-from polydiff_audio.torchaudio_loader import load_torchaudio
 
 from polydiff.errors import DataError
+from polydiff.torchaudio_loader import load_torchaudio
 
 PAIRS = [(44100, 16000), (16000, 44100), (48000, 16000), (8000, 16000), (22050, 16000), (96000, 44100)]
 

@@ -6,15 +6,16 @@ import sys
 import numpy as np
 import pytest
 import torch
-from polydiff_audio.torchaudio_loader import load_torchaudio
 from scipy.signal import fftconvolve
+
+from polydiff.torchaudio_loader import load_torchaudio
 
 _LOAD = """
 import sys, torch
 def load_library(path):
     raise {error}
 torch.ops.load_library = load_library
-from polydiff_audio.torchaudio_loader import load_torchaudio
+from polydiff.torchaudio_loader import load_torchaudio
 torchaudio = load_torchaudio()
 import torchaudio.functional, torchaudio.transforms
 assert sys.modules["torchaudio"] is torchaudio is load_torchaudio()
@@ -47,7 +48,7 @@ def test_without_torchaudio_it_is_missed():
     run = python("""
 import sys
 sys.modules["torchaudio"] = None
-from polydiff_audio.torchaudio_loader import load_torchaudio
+from polydiff.torchaudio_loader import load_torchaudio
 load_torchaudio()
 """)
     assert "ModuleNotFoundError: import of torchaudio halted" in run.stderr

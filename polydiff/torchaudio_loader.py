@@ -16,8 +16,8 @@ def load_torchaudio() -> ModuleType:
     """Import torchaudio, without its native extension when that cannot be loaded.
 
     The extension of the common builds needs CUDA's libraries, and with a torch for CPUs torchaudio cannot be
-    imported at all. What it speeds up or adds (`lfilter` and the biquads, forced alignment, RNN-T) is not used here;
-    all else is written in Python on top of torch.
+    imported at all, nor can transformers where it is installed. What it speeds up or adds (`lfilter` and the biquads,
+    forced alignment, RNN-T) is not used here; all else is written in Python on top of torch.
 
     Raises
     ------
