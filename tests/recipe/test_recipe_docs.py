@@ -49,6 +49,8 @@ def components():
     host = Host()
     for kind in KINDS:
         for entry in host.all(kind):
+            if not entry.spec.target.startswith("polydiff."):
+                continue  # a plugin's, whose own documentation has it
             yield kind.kind, entry.spec.name, host.load(entry.spec), ENGINE.get(kind, ())
     for name, target in PREDICTIONS.items():
         yield "prediction", name, target, ()

@@ -108,6 +108,17 @@ class Pixels(Codec):
         arrays = levels.permute(0, 2, 3, 1).contiguous().numpy()
         return [Image.fromarray(array.squeeze(2) if self._channels == 1 else array) for array in arrays]
 
+    def colours(self, x: Tensor) -> Tensor:
+        """Give what `decode` shows as a tensor, not rounded: (B, 3, H, W) in [0, 1], differentiable by `x`.
+
+        Grey is grey in three channels; through transparency shows the background.
+        """
+        levels = x.add(1).div(2).clamp(0, 1)
+        if self._channels == 4:
+            background = x.new_tensor(self._background[:3, None, None] / 255)
+            return torch.lerp(background, levels[:, :3], levels[:, 3:])
+        return levels.expand(-1, 3, -1, -1)
+
     def _check_shrunk(self, content: Image.Image) -> None:
         size = content.info.get(SHRUNK)
         if size is not None and (size[0] < self.width or size[1] < self.height):

@@ -10,6 +10,7 @@ from polydiff.plugins.specs import (
     BackboneSpec,
     CodecSpec,
     FileKindSpec,
+    GuidanceSpec,
     ModalitySpec,
     PresetSpec,
     SourceSpec,
@@ -48,4 +49,17 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
             PresetSpec("glyphs", "polydiff_image:presets/glyphs.yaml", "letters and signs by category"),
             PresetSpec("folder-64", "polydiff_image:presets/folder-64.yaml", "your own pictures at 64x64"),
         ),
+    )
+
+
+@polydiff.hookimpl
+def polydiff_guidances() -> Iterable[GuidanceSpec]:
+    """Give guidance by CLIP."""
+    yield GuidanceSpec(
+        "clip",
+        "polydiff_image.clip:ClipGuidance",
+        "towards pictures that fit a text, by CLIP",
+        neutral={"scale": 0.0},
+        by_condition=False,
+        needs="files",
     )
