@@ -99,7 +99,7 @@ def render(cloud: PointCloud, frame: Frame, view: View, size: int) -> Image.Imag
     canvas = size * _FINER
     relative = (cloud.points - frame.center) / frame.radius
     at = relative @ view.rotation.T
-    base = cloud.colors if cloud.colors is not None else _by_height(relative[:, 1])
+    base = colors_of(cloud, frame)
     picture = _floor(relative, view, canvas)
     depth, owner, normals = _splat(at, frame.ball / frame.radius, canvas)
     seen = owner >= 0
@@ -111,9 +111,12 @@ def render(cloud: PointCloud, frame: Frame, view: View, size: int) -> Image.Imag
     return image.resize((size, size), Image.Resampling.BOX)
 
 
-def _by_height(y: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give (N, 3) colours of heights in [-1, 1]."""
-    place = (y.clip(-0.9, 0.9) + 0.9) / 1.8 * (len(_HEIGHTS) - 1)
+def colors_of(cloud: PointCloud, frame: Frame) -> NDArray[np.float32]:
+    """Give the points' colours, (N, 3): their own, or those of their heights in the frame."""
+    if cloud.colors is not None:
+        return cloud.colors
+    height = (cloud.points[:, 1] - frame.center[1]) / frame.radius
+    place = (height.clip(-0.9, 0.9) + 0.9) / 1.8 * (len(_HEIGHTS) - 1)
     stops = np.arange(len(_HEIGHTS))
     return np.stack([np.interp(place, stops, channel) for channel in _HEIGHTS.T], 1).astype(np.float32)
 
