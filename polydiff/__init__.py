@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from polydiff.core.noise import Seeds
     from polydiff.errors import PolydiffError
     from polydiff.model import load
-    from polydiff.plugins.factory import guidance, sampler, schedule
+    from polydiff.plugins.factory import guidance, invert, sampler, schedule
     from polydiff.plugins.hookspecs import hookimpl
+    from polydiff.sampling.interpolation import slerp
+    from polydiff.sampling.likelihood import log_likelihood
     from polydiff.sampling.sampler import prior
 
     __version__: str
@@ -29,11 +31,14 @@ __all__ = [
     "__version__",
     "guidance",
     "hookimpl",
+    "invert",
     "load",
+    "log_likelihood",
     "oracle",
     "prior",
     "sampler",
     "schedule",
+    "slerp",
 ]
 
 # Where each public name lives; it is imported when first asked for: `import polydiff` imports no torch.
@@ -44,11 +49,14 @@ _HOMES = MappingProxyType(
         "PolydiffError": "polydiff.errors",
         "Seeds": "polydiff.core.noise",
         "hookimpl": "polydiff.plugins.hookspecs",
+        "invert": "polydiff.plugins.factory",
         "load": "polydiff.model",
+        "log_likelihood": "polydiff.sampling.likelihood",
         "oracle": "polydiff.core",
         "prior": "polydiff.sampling.sampler",
         "sampler": "polydiff.plugins.factory",
         "schedule": "polydiff.plugins.factory",
+        "slerp": "polydiff.sampling.interpolation",
     }
 )
 

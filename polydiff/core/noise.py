@@ -17,7 +17,7 @@ from torch import Tensor
 
 from polydiff.errors import UsageError
 
-PRIOR, STEP, TRAIN_TIME, TRAIN_NOISE, DROP_CONDITION, VALIDATION = range(6)
+PRIOR, STEP, TRAIN_TIME, TRAIN_NOISE, DROP_CONDITION, VALIDATION, PROBE, DEQUANTIZE = range(8)
 """Streams: what the numbers are for. Numbers of different streams are independent."""
 
 _WORD = 0xFFFFFFFF

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from polydiff.errors import UsageError, unknown
@@ -11,8 +11,12 @@ from polydiff.plugins.host import Host, host
 from polydiff.plugins.specs import GuidanceSpec, SamplerSpec, ScheduleSpec, Spec
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from polydiff.core.condition import Condition
     from polydiff.core.denoiser import Denoiser
     from polydiff.core.schedule import Schedule
+    from polydiff.sampling.grid import Grid
     from polydiff.sampling.sampler import Sampler
 
 
@@ -37,6 +41,64 @@ def sampler(name: str, **options: Any) -> Sampler:
 def guidance(name: str, denoiser: Denoiser, **options: Any) -> Denoiser:
     """Guide a denoiser: `guidance("cfg", denoiser, scale=3.0)`; raises as `schedule` does."""
     result: Denoiser = make(host(), host().find(GuidanceSpec, name), (denoiser,), options)
+    return result
+
+
+def invert(
+    denoiser: Denoiser,
+    x_0: Tensor,
+    *,
+    sampler: str | Sampler = "dpm++2m",
+    steps: int | None = None,
+    times: Tensor | Sequence[float] | None = None,
+    cond: Condition | None = None,
+    grid: str | Grid = "half-log-snr",
+) -> Tensor:
+    """Find the noise that a deterministic sampler makes data of: its walk along the probability flow, backwards.
+
+    Sampling from it with the same condition and steps gives the data again, up to an error that falls at the sampler's
+    order. With `ddim` it is DDIM's inversion (Song, Meng & Ermon 2021, https://arxiv.org/abs/2010.02502, eq. 14).
+
+    The sampler runs as it is on the flow with data and noise exchanged, so every deterministic one will do, and none
+    needs a formula of its own. Where there is no noise at t = 0, the noise to begin with is taken for zero, which is
+    its limit for data that have a density; at both ends of infinite half-log-SNR a step is of first order, as in
+    sampling, and what these two leave (2e-4, about, of unit data on the grid `half-log-snr`) does not fall with the
+    number of steps.
+
+    Parameters
+    ----------
+    x_0
+        (B, *), the state at the first time.
+    sampler
+        A name, or one that is made already: `polydiff.sampler("unipc", order=3)`.
+    steps
+        How many, on the `grid` backwards; or
+    times
+        an explicit increasing grid, from the time of `x_0` to that of the result.
+
+    Returns
+    -------
+    Tensor
+        (B, *), the state at the last time, 1 unless `times` say otherwise.
+
+    Raises
+    ------
+    UsageError
+        When the sampler is stochastic, not exactly one of `steps` and `times` is given, or `times` do not increase.
+    """
+    from polydiff.sampling.invert import invert_with  # noqa: PLC0415 (imports torch)
+
+    method = _deterministic(sampler) if isinstance(sampler, str) else sampler
+    return invert_with(method, denoiser, x_0, steps=steps, times=times, cond=cond, grid=grid)
+
+
+def _deterministic(name: str) -> Sampler:
+    spec = host().find(SamplerSpec, name)
+    if spec.stochastic:
+        specs = (entry.spec for entry in host().all(SamplerSpec))
+        fit = [each.name for each in specs if isinstance(each, SamplerSpec) and not each.stochastic]
+        raise UsageError(f"inversion needs a deterministic sampler; '{name}' is not, {', '.join(fit)} are")
+    result: Sampler = make(host(), spec, (), {})
     return result
 
 
