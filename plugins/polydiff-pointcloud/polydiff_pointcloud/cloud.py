@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from polydiff.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +35,12 @@ class PointCloud:
 
     def __getitem__(self, index: slice | NDArray[np.integer] | NDArray[np.bool_]) -> PointCloud:
         """Select points."""
-        return PointCloud(*(None if part is None else part[index] for part in (self.points, self.normals, self.colors)))
+        normals = None if self.normals is None else self.normals[index]
+        colors = None if self.colors is None else self.colors[index]
+        return PointCloud(self.points[index], normals, colors)
+
+
+def check_range(points: NDArray[np.floating[Any]]) -> None:
+    """Raise `DataError` when finite coordinates are beyond what float32 holds."""
+    if np.abs(points).max() > np.finfo(np.float32).max:
+        raise DataError("has coordinates beyond 3e38, the range of 32-bit floats")

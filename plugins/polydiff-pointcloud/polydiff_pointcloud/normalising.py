@@ -28,15 +28,15 @@ def normalise(points: NDArray[np.floating[Any]], how: Normalization) -> NDArray[
     DataError
         When all points are one.
     """
-    points = points.astype(np.float64)
+    moved: NDArray[np.float64] = points.astype(np.float64)
     if how == "none":
-        return points
-    low, high = points.min(axis=0), points.max(axis=0)
-    points -= low + (high - low) / 2
-    size = np.abs(points).max()
+        return moved
+    low, high = moved.min(axis=0), moved.max(axis=0)
+    moved -= low / 2 + high / 2  # which does not overflow
+    size = np.abs(moved).max()
     if size == 0:
         raise DataError("all of its points are in one place")
-    points /= size
+    moved /= size
     if how == "unit-sphere":
-        points /= np.linalg.norm(points, axis=1).max()
-    return points
+        moved /= np.linalg.norm(moved, axis=1).max()
+    return moved

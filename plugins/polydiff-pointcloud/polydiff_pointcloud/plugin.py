@@ -47,7 +47,9 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
             FileKindSpec("xyz", "polydiff_pointcloud.writers:xyz", "points, plain text", suffix=".xyz", loss=_PLAIN),
             FileKindSpec("npy", "polydiff_pointcloud.writers:npy", "points, an array", suffix=".npy", loss=_PLAIN),
             FileKindSpec("mesh-ply", f"{_MESHES}:mesh_ply", "watertight mesh, binary", suffix=".ply", facts=_FACTS),
-            FileKindSpec("mesh-glb", f"{_MESHES}:mesh_glb", "watertight mesh, for viewers", suffix=".glb", facts=_FACTS),
+            FileKindSpec(
+                "mesh-glb", f"{_MESHES}:mesh_glb", "watertight mesh, for viewers", suffix=".glb", facts=_FACTS
+            ),
             FileKindSpec("mesh-obj", f"{_MESHES}:mesh_obj", "watertight mesh, text", suffix=".obj", facts=_FACTS),
             FileKindSpec(
                 "mesh-stl",

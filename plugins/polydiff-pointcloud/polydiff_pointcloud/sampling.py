@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import trimesh
+from numpy.typing import NDArray
 
 from polydiff.errors import DataError
-from polydiff_pointcloud.cloud import PointCloud
-from polydiff_pointcloud.colors import surface_colors
+from polydiff_pointcloud.cloud import PointCloud, check_range
+from polydiff_pointcloud.colors import Colors, surface_colors
 
 
 def sample_surface(
-    mesh: trimesh.Trimesh, count: int, rng: np.random.Generator, *, normals: bool = False, colors: bool = False
+    meshes: trimesh.Trimesh | Sequence[trimesh.Trimesh],
+    count: int,
+    rng: np.random.Generator,
+    *,
+    normals: bool = False,
+    colors: bool = False,
 ) -> PointCloud:
-    """Draw points that are spread uniformly over a surface.
+    """Draw points that are spread uniformly over the surface of a mesh, or of several together.
 
     Parameters
     ----------
@@ -24,19 +32,48 @@ def sample_surface(
     normals
         Give the normals of the triangles that the points lie on.
     colors
-        Give the colours of the faces, of the vertices (interpolated) or of the texture; a mesh without any has none.
+        Give the colours of the faces, of the vertices (interpolated) or of the texture.
 
     Raises
     ------
     DataError
-        When the surface has no area.
+        When the surface has no area, no colours where they are asked for, or coordinates beyond 32-bit floats.
     """
-    if not mesh.area_faces.sum() > 0:
-        raise DataError("its surface has no area")
+    parts = [meshes] if isinstance(meshes, trimesh.Trimesh) else meshes
+    whole = parts[0] if len(parts) == 1 else _joined(parts)
+    check_range(whole.vertices)
+    if not whole.area > 0:
+        raise DataError("has a surface without area")
     seed = int(rng.integers(2**63))
-    points, faces, corners = trimesh.sample.sample_surface(mesh, count, return_barycentric=True, seed=seed)
+    points, faces, corners = trimesh.sample.sample_surface(whole, count, return_barycentric=True, seed=seed)
     return PointCloud(
-        np.ascontiguousarray(points, np.float32),
-        mesh.face_normals[faces].astype(np.float32) if normals else None,
-        surface_colors(mesh, faces, corners) if colors else None,
+        points.astype(np.float32),
+        _normals(whole, faces) if normals else None,
+        _colors(parts, faces, corners) if colors else None,
     )
+
+
+def _joined(meshes: Sequence[trimesh.Trimesh]) -> trimesh.Trimesh:
+    """Make one mesh of several, without colours."""
+    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes[:-1])])
+    faces = np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts, strict=True)])
+    return trimesh.Trimesh(np.concatenate([mesh.vertices for mesh in meshes]), faces, process=False)
+
+
+def _normals(mesh: trimesh.Trimesh, faces: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Give the unit normals of triangles, whatever normals the mesh's file had."""
+    corners = mesh.vertices[mesh.faces[faces]]
+    cross: NDArray[np.float64] = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals: NDArray[np.float32] = (cross / np.linalg.norm(cross, axis=1, keepdims=True)).astype(np.float32)
+    return normals
+
+
+def _colors(meshes: Sequence[trimesh.Trimesh], faces: NDArray[np.int64], corners: NDArray[np.float64]) -> Colors:
+    """Give the colours of points on `faces`, which count on from mesh to mesh."""
+    colors = np.empty((len(faces), 3), np.float32)
+    start = 0
+    for mesh in meshes:
+        here = (start <= faces) & (faces < start + len(mesh.faces))
+        colors[here] = surface_colors(mesh, faces[here] - start, corners[here])
+        start += len(mesh.faces)
+    return colors

@@ -50,8 +50,8 @@ def _stand(
     color = pick(rng, WOODS + METALS)
     if rng.random() < 0.2:
         radius = between(rng, 0.025, 0.04)
-        spots = zip(circle(5, _HUB), circle(5, 0.55 * width), strict=True)
-        star = [bar((x, 0.015, z), (far_x, 0.015, far_z), (0.05, 0.03), color) for (x, z), (far_x, far_z) in spots]
+        bars = zip(circle(5, _HUB), circle(5, 0.55 * width), strict=True)
+        star = [bar((x, 0.015, z), (far_x, 0.015, far_z), (0.05, 0.03), color) for (x, z), (far_x, far_z) in bars]
         return "column", [*column(height, radius, _HUB, "round", color), *star], {"leg_thickness": 2 * radius}
     radius = between(rng, 0.016, 0.026)
     splay = between(rng, 1.05, 1.25) if rng.random() < 0.4 else 1.0

@@ -13,6 +13,7 @@ _SHADES = {"conical": "a conical shade", "drum": "a drum shade", "narrow": "a na
 _BASES = ("round", "square", "tripod")
 _PLATE = 0.03
 _WALL = 0.008
+_BAR = 0.012
 _TRIPOD = 0.72
 """Of a stem's height: where the legs of a tripod meet."""
 
@@ -69,5 +70,5 @@ def _shade(kind: str, width: float, low: float, high: float, top: float) -> Iter
         return
     upper = {"conical": 0.55, "drum": 0.95, "narrow": 0.3}[kind] * radius
     yield shell((0, 0), (low, high), (radius, upper), _WALL, color)
-    reach = radius + (upper - radius) * (top - low) / (high - low) - _WALL
-    yield bar((-reach, top + 0.006, 0), (reach, top + 0.006, 0), (0.012, 0.012), color)
+    reach = radius + (upper - radius) * (top + _BAR - low) / (high - low) - _WALL
+    yield bar((-reach, top + _BAR / 2, 0), (reach, top + _BAR / 2, 0), (_BAR, _BAR), color)

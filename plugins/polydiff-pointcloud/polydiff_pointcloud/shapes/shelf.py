@@ -30,7 +30,7 @@ def shelf(rng: np.random.Generator) -> Piece:
     parts += ["a back panel"] if back == "panel" else []
     more = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
     caption = f"a shelf with {more}{' on posts' if stand == 'posts' else ''}"
-    kinds = {"stand": stand, "boards": boards, "dividers": dividers, "back": back}
+    kinds: dict[str, float | str] = {"stand": stand, "boards": boards, "dividers": dividers, "back": back}
     lengths = {"width": size[0], "height": size[1], "depth": size[2], "thickness": _BOARD}
     return Piece(solids, caption, {**kinds, **lengths})
 

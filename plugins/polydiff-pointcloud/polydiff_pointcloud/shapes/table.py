@@ -31,7 +31,8 @@ def table(rng: np.random.Generator) -> Piece:
     solids = [plate(_TOPS[top], (width, depth), (0, height - thickness, 0), thickness, wood)]
     straight = top in {"rectangular", "square"}
     stand = pick(rng, _STANDS if straight else _STANDS[:3])
-    count, facts = 0, {}
+    count = 0
+    facts: dict[str, float] = {}
     if stand == "legs":
         count = 3 if top == "round" and rng.random() < 0.5 else 4
         more, on, facts = _on_legs(rng, top, count, (width, depth, height - thickness))
@@ -64,7 +65,7 @@ def _on_legs(
     if splay > 1:
         reach /= splay
     spots = circle(3, reach * width / 2) if count == 3 else corners(reach * width, reach * depth)
-    outline = pick(rng, ("rectangular", "round"))
+    outline: Outline = pick(rng, ("rectangular", "round"))
     solids = list(legs(spots, height, (radius * taper, radius), splay, outline, color))
     facts = {"leg_thickness": 2 * radius, "splay": splay, "taper": taper}
     words = f"with {counted(count, 'splayed leg' if splay > 1 else 'leg')}"

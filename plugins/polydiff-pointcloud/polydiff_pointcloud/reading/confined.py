@@ -1,0 +1,63 @@
+"""Files that a file names: they stay in the folder, and nothing is fetched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote
+
+from polydiff.errors import DataError
+from polydiff.files import is_inside
+
+
+class Confined:
+    """Gives trimesh what a mesh names.
+
+    trimesh passes over what it does not get, so a refusal is remembered here and raised after.
+
+    Parameters
+    ----------
+    folder
+        That the mesh lies in, which names are relative to.
+    root
+        That a named file has to stay in.
+    """
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        self.folder = folder
+        self.root = root
+        self.fault: DataError | None = None
+
+    def get(self, name: str) -> bytes:
+        """Read a file; raise `DataError` when it is refused or cannot be read."""
+        try:
+            return locate(name, self.folder, self.root).read_bytes()
+        except OSError as error:
+            self.fault = DataError(f"names '{name}', which cannot be opened: {error.strerror}")
+        except DataError as error:
+            self.fault = error
+        raise self.fault
+
+    __getitem__ = get
+
+
+def locate(name: str, folder: Path, root: Path) -> Path:
+    """Give the path of what a file in `folder` names, as it stands or as a URI.
+
+    Raises
+    ------
+    DataError
+        When it has a scheme such as `http:`, lies outside `root` or is no file.
+    """
+    if ":" in name:
+        raise DataError(f"names '{_short(name)}'; only files in its folder are read, and nothing is fetched")
+    paths = [folder / spelled.replace("\\", "/") for spelled in dict.fromkeys((name.strip(), unquote(name.strip())))]
+    if not all(is_inside(root, path) for path in paths):
+        raise DataError(f"names '{_short(name)}', which lies outside its folder")
+    found = next((path for path in paths if path.is_file()), None)
+    if found is None:
+        raise DataError(f"names '{_short(name)}', which is no file in its folder")
+    return found
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 80 else f"{name[:77]}..."
