@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -76,12 +76,12 @@ class Condition:
     def __getitem__(self, index: slice | Tensor) -> Condition:
         """Select samples of the batch."""
         others = {name: other[index] for name, other in self.others.items()}
-        return Condition(*(None if x is None else x[index] for x in self._parts()), others=others)
+        return _condition((None if x is None else x[index] for x in self._parts()), others)
 
     def to(self, device: torch.device) -> Condition:
         """Move every part."""
         others = {name: other.to(device) for name, other in self.others.items()}
-        return Condition(*(None if x is None else x.to(device) for x in self._parts()), others=others)
+        return _condition((None if x is None else x.to(device) for x in self._parts()), others)
 
     def _parts(self) -> tuple[Tensor | None, ...]:
         return self.vector, self.tokens, self.mask, self.channels, self.perturbed
@@ -91,12 +91,10 @@ def concatenate(conditions: Sequence[Condition]) -> Condition:
     """Join batches of conditions that have the same parts; a mask that some have is made up for the others."""
     if any(c.mask is not None for c in conditions):
         conditions = [replace(c, mask=_mask(c)) for c in conditions]
-    return Condition(
-        *(
-            None if parts[0] is None else torch.cat(parts)
-            for parts in zip(*map(Condition._parts, conditions), strict=True)
-        ),
-        others={name: concatenate([c.others[name] for c in conditions]) for name in conditions[0].others},
+    parts = zip(*map(Condition._parts, conditions), strict=True)
+    return _condition(
+        (None if part[0] is None else torch.cat(part) for part in parts),
+        {name: concatenate([c.others[name] for c in conditions]) for name in conditions[0].others},
     )
 
 
@@ -113,6 +111,12 @@ def add(conditions: Sequence[Condition]) -> Condition | None:
         mask=torch.cat([_mask(c) for c in tokens], 1) if tokens else None,
         channels=torch.cat(channels, 1) if channels else None,
     )
+
+
+def _condition(parts: Iterable[Tensor | None], others: Mapping[str, Condition]) -> Condition:
+    """Put parts together, in the order of `_parts`."""
+    vector, tokens, mask, channels, perturbed = parts
+    return Condition(vector, tokens, mask, channels, perturbed, others)
 
 
 def _mask(condition: Condition) -> Tensor:

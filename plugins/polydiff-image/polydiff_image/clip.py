@@ -49,6 +49,9 @@ class Clip(nn.Module):
         When transformers is missing, or the folder holds no such model.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, folder: Path) -> None:
         super().__init__()
         transformers = _transformers()
@@ -124,6 +127,7 @@ class ClipGuidance(Energy):
     """
 
     name = "clip"
+    text: Tensor
 
     def __init__(
         self,
