@@ -24,9 +24,9 @@ class LatentSet(EmbeddedBackbone):
 
     Follows recurrent interface networks (Jabri et al. 2023, https://arxiv.org/abs/2212.11972): in each round the
     latents attend to the points, to each other and to the condition's tokens, then each point attends to the latents
-    and passes through a perceptron. Without positions other than the points' own coordinates, a permutation of the points
-    permutes the output; the cost is linear in their number. The condition's vector is added to the time embedding,
-    its channels, (B, channels, N), are concatenated to the points'.
+    and passes through a perceptron. Nothing else tells where a point stands but its coordinates: a permutation of the
+    points permutes the output. The cost is linear in their number. The condition's vector is added to the time
+    embedding, its channels, (B, channels, N), are concatenated to the points'.
 
     Parameters
     ----------

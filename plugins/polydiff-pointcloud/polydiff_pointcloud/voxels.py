@@ -79,6 +79,6 @@ class Voxels:
         return grid.view(batch, *sides, width).permute(0, 4, 1, 2, 3).contiguous()
 
     def gather(self, grid: Tensor) -> Tensor:
-        """Interpolate a grid, (B, C, R, R, R), at each point: (B, N, C)."""
-        values = nn.functional.grid_sample(grid, self.places.to(grid.dtype), align_corners=True, padding_mode="border")
+        """Interpolate a grid, (B, C, R, R, R), at each point: (B, N, C) float32, whatever the precision of the grid."""
+        values = nn.functional.grid_sample(grid.float(), self.places, align_corners=True, padding_mode="border")
         return values[:, :, 0, 0].transpose(1, 2)
