@@ -51,11 +51,7 @@ def parameters(parts) -> int:
     [
         ("furniture", (2e6, 8e6), ["data.source.count=40"]),
         ("furniture-2048", (3e7, 5e7), ["data.source.count=40", "data.holdout=0.1"]),
-        (
-            "shapenet-pc15k",
-            (3e7, 6e7),
-            [SMALL_VOXELS, "codec.points=512", "data.augment=[{name: subsample, points: 512}]"],
-        ),
+        ("shapenet-pc15k", (3e7, 6e7), SMALL_SHAPENET),
     ],
 )
 def test_a_preset_trains(preset, size, smaller, shapenet, tmp_path):
