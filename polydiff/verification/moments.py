@@ -54,14 +54,15 @@ class Watching(Denoiser):
 
 
 def affine(method: Sampler, oracle: Gaussian, times: Tensor) -> tuple[list[Affine], list[Affine]]:
-    """Measure the state at the end of each step, and each that the denoiser is asked about."""
+    """Measure the state at the end of each step and of the walk, and each that the denoiser is asked about."""
     draws = _Draws(batch=2 + count_draws(method, oracle, times))
     x_t = torch.zeros(draws.batch, dtype=torch.float64)
     x_t[1] = 1
     ends: list[StepEnd] = []
     watching = Watching(oracle)
-    method.sample(watching, x_t, times=times, seeds=cast(Seeds, draws), on_step=ends.append)
-    return [_affine(end.x_s, end.s.t) for end in ends], [_affine(x, float(t)) for x, t in watching.asked]
+    last = method.sample(watching, x_t, times=times, seeds=cast(Seeds, draws), on_step=ends.append)
+    states = [*((end.x_s, end.s.t) for end in ends), (last, float(times[-1]))]
+    return [_affine(x, t) for x, t in states], [_affine(x, float(t)) for x, t in watching.asked]
 
 
 def count_draws(method: Sampler, oracle: Gaussian, times: Tensor) -> int:

@@ -68,7 +68,7 @@ def contents(method: Sampler, schedule: Schedule, times: Tensor) -> Iterator[Con
     alpha, sigma = schedule(times[0])
     x_t = alpha * mean + sigma * _EPS[:, None]
     ends: list[StepEnd] = []
-    method.sample(oracle, x_t, times=times, on_step=ends.append)
+    yield from _of_batch(_ENDED, method.sample(oracle, x_t, times=times, on_step=ends.append), times[-1], schedule)
     for end in ends:
         yield from _of_batch(_ENDED, end.x_s, torch.tensor(end.s.t, dtype=torch.float64), schedule)
     for x, t in oracle.asked:

@@ -23,6 +23,7 @@ def polydiff_samplers():
     yield SamplerSpec("global-noise", "planted:GlobalNoise", order=1, stochastic=True)
     yield SamplerSpec("too-proud", "planted:Euler", order=2)
     yield SamplerSpec("loud", "planted:Loud", order=1, stochastic=True)
+    yield SamplerSpec("stops-early", "planted:StopsEarly", order=1)
     yield SamplerSpec("no-alpha", "planted:NoAlpha", order=1)
     yield SamplerSpec("secretly-noisy", "planted:SoundLarge", order=1)
     yield SamplerSpec("falsely-noisy", "planted:Euler", order=1, stochastic=True)
@@ -98,6 +99,15 @@ class TwoShifts(Euler):
         shifted = 3 * t.t / (1 + 2 * t.t)
         x0 = denoise(denoiser, x_t, Level(shifted, t.alpha, t.sigma), cond)
         return Step(advance(x_t, x0, t, s), x0)
+
+
+class StopsEarly(Euler):
+    """Leaves out the last step."""
+
+    def sample(self, denoiser, x_t, *, times=None, steps=None, **options):
+        if times is not None and len(times) > 2:
+            return super().sample(denoiser, x_t, times=times[:-1], **options)
+        return super().sample(denoiser, x_t, times=times, steps=steps, **options)
 
 
 class GlobalNoise(DDPM):
