@@ -20,7 +20,7 @@ def surface_colors(mesh: trimesh.Trimesh, faces: NDArray[np.int64], corners: NDA
     Parameters
     ----------
     faces
-        (N,): the triangle that each point lies on.
+        (N,), N >= 1: the triangle that each point lies on.
     corners
         (N, 3): its barycentric coordinates there.
 
@@ -47,6 +47,8 @@ def encode_vertex_colors(shape: trimesh.Trimesh | trimesh.PointCloud) -> None:
     visual: Any = shape.visual
     if visual.kind == "vertex":
         rgba = visual.vertex_colors.copy()
+        if rgba.shape != (len(shape.vertices), 4):
+            raise DataError("has another number of colours than of vertices")
         rgba[:, :3] = np.round(255 * to_srgb(rgba[:, :3] / 255))
         visual.vertex_colors = rgba
 
@@ -90,6 +92,8 @@ def _interpolated(
     values: NDArray[Any], triangles: NDArray[np.int64], corners: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Mix what the corners of triangles, (N, 3), have, by barycentric coordinates."""
+    if triangles.max() >= len(values):
+        raise DataError("has fewer colours or texture coordinates than vertices")
     mixed: NDArray[np.float64] = np.einsum("nk,nkc->nc", corners, values[triangles].astype(np.float64))
     return mixed
 

@@ -12,8 +12,8 @@ from polydiff_pointcloud.normalising import Normalization, normalise
 from polydiff_pointcloud.sampling import sample_surface
 from polydiff_pointcloud.shapes import KINDS, MAKERS, Kind
 
-KEPT = 2**25
-"""How many numbers an instance keeps in memory, 128 MiB of them."""
+KEPT = 2**26
+"""How many numbers an instance keeps in memory, 256 MiB of them."""
 
 
 class Furniture:

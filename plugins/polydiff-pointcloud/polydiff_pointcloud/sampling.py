@@ -74,6 +74,7 @@ def _colors(meshes: Sequence[trimesh.Trimesh], faces: NDArray[np.int64], corners
     start = 0
     for mesh in meshes:
         here = (start <= faces) & (faces < start + len(mesh.faces))
-        colors[here] = surface_colors(mesh, faces[here] - start, corners[here])
+        if here.any():
+            colors[here] = surface_colors(mesh, faces[here] - start, corners[here])
         start += len(mesh.faces)
     return colors

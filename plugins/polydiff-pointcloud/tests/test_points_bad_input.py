@@ -11,6 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
 from polydiff_pointcloud.folder import Folder
 from polydiff_pointcloud.reading import SUFFIXES, read_cloud
 from polydiff_pointcloud.reading.options import Options
@@ -386,6 +387,24 @@ def test_normals_of_no_length_are_refused(tmp_path):
     assert len(read_cloud(path)) == 2
     with pytest.raises(DataError, match="has normals that point nowhere"):
         read_cloud(path, Options(normals=True))
+
+
+@pytest.mark.parametrize(("name", "content", "reason"), [
+    ("a.png", b"I am no picture", "names 'a.png', which is no picture that can be read"),
+    ("a.png", None, "cannot be opened: image file is truncated"),
+])  # fmt: skip
+def test_textures_that_are_no_pictures_are_refused(tmp_path, name, content, reason):
+    if content is None:
+        file = io.BytesIO()
+        Image.fromarray(np.random.default_rng(0).integers(256, size=(64, 64, 3), dtype=np.uint8)).save(file, "PNG")
+        content = file.getvalue()[:-2000]
+    put(tmp_path / name, content)
+    put(tmp_path / "a.mtl", f"newmtl a\nmap_Kd {name}\n")
+    square = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl a\nf 1/1 2/2 3/3\n"
+    path = put(tmp_path / "a.obj", f"mtllib a.mtl\n{square}")
+    assert len(read_cloud(path, Options(points=10))) == 10
+    with pytest.raises(DataError, match=reason):
+        read_cloud(path, Options(points=10, colors=True))
 
 
 def test_what_is_asked_for_must_be_there(tmp_path):

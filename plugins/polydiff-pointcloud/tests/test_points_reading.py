@@ -242,6 +242,8 @@ def test_parts_of_several_colours(tmp_path):
         ball.visual.vertex_colors = np.tile(np.uint8(color), (len(ball.vertices), 1))
         scene.add_geometry(ball, transform=trimesh.transformations.translation_matrix((place, 0, 0)))
     cloud = read_cloud(export(scene, tmp_path, "glb"), Options(200, colors=True, normalize="none"))
+    one = read_cloud(tmp_path / "a.glb", Options(1, colors=True))  # one part or the other has no point
+    assert one.colors.max() == 1
     expected = np.where(cloud.points[:, :1] < 2.5, (1.0, 0, 0), (0, 1.0, 0))
     assert np.abs(cloud.colors - expected).max() < 1e-6
 

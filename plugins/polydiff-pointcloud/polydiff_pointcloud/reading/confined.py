@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from urllib.parse import unquote
+
+from PIL import Image
 
 from polydiff.errors import DataError
 from polydiff.files import is_inside
@@ -30,7 +33,11 @@ class Confined:
     def get(self, name: str) -> bytes:
         """Read a file; raise `DataError` when it is refused or cannot be read."""
         try:
-            return locate(name, self.folder, self.root).read_bytes()
+            path = locate(name, self.folder, self.root)
+            content = path.read_bytes()
+            if path.suffix.lower() in Image.registered_extensions():
+                _check_picture(name, content)
+            return content
         except OSError as error:
             self.fault = DataError(f"names '{name}', which cannot be opened: {error.strerror}")
         except DataError as error:
@@ -57,6 +64,13 @@ def locate(name: str, folder: Path, root: Path) -> Path:
     if found is None:
         raise DataError(f"names '{_short(name)}', which is no file in its folder")
     return found
+
+
+def _check_picture(name: str, content: bytes) -> None:
+    try:
+        Image.open(io.BytesIO(content)).close()
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"names '{_short(name)}', which is no picture that can be read") from error
 
 
 def _short(name: str) -> str:

@@ -46,6 +46,8 @@ def read_geometry(path: Path, options: Options, root: Path) -> tuple[list[trimes
         raise DataError("is empty: it has neither triangles nor points")
     found: list[trimesh.Trimesh | trimesh.PointCloud] = [*meshes, *clouds]
     for shape in found:
+        if shape.vertices.shape[1:] != (3,):
+            raise DataError("has vertices that are not of 3 numbers")
         check_finite(shape.vertices, "vertex" if meshes else "point")
         if path.suffix.lower() in {".glb", ".gltf"}:
             encode_vertex_colors(shape)
@@ -104,6 +106,8 @@ def _check_size(scene: trimesh.Scene, options: Options) -> None:
 
 def _check_faces(meshes: Sequence[trimesh.Trimesh], path: Path) -> None:
     for mesh in meshes:
+        if mesh.faces.shape[1:] != (3,):
+            raise DataError("has faces that are no triangles, and cannot be made some")
         low, high = mesh.faces.min(), mesh.faces.max()
         if low < 0 or high >= len(mesh.vertices):
             raise DataError(f"has a triangle with vertex {low if low < 0 else high} of {len(mesh.vertices)}")
