@@ -38,7 +38,7 @@ def cfg():
     ("name", "options", "share"),
     [
         ("cfg", {"scale": 4.0, "interval": (0.3, 0.7)}, 0.7),
-        ("cfg", {"scale": 4.0, "interval": (0.0, 0.5)}, 0.65),
+        ("cfg", {"scale": 4.0, "interval": (0.0, 0.5)}, 0.75),
         ("cfg", {"scale": 4.0, "rescale": 0.7}, 0.6),
         ("apg", {"scale": 4.0}, 0.4),
         ("cfg-zero*", {"scale": 4.0}, 0.7),
