@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from polydiff.core.given import Known
 from polydiff.model.conditions import Wish
 from polydiff.model.settings import Guidance, check_set
 from polydiff.recipe.component import Component
@@ -56,6 +58,10 @@ class Request:
         Also write how each sample came about.
     normalize
         Bring each sample to the level that the modality's files are made for.
+    known
+        What is given of all samples; the rest is generated.
+    notes
+        What else is to stand in the record of each sample, by a name of its own.
 
     Raises
     ------
@@ -77,6 +83,8 @@ class Request:
     exact: bool = False
     trajectory: bool = False
     normalize: bool = False
+    known: Known | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_set(self.count, self.first, self.seed, self.batch)

@@ -131,6 +131,7 @@ class Worker:
             steps=request.steps,
             guidance=request.guidance,
             grid=request.grid,
+            known=request.known,
             on_step=on_step,
         )
 
@@ -154,6 +155,7 @@ class Worker:
             "shape": list(self.shape),
             "exact": request.exact,
             **({"normalized": True} if request.normalize else {}),
+            **request.notes,
             **({"lost": lost} if lost else {}),
             **({"facts": dict(self.facts(content))} if self.facts else {}),
             "model": self.model.sha256,

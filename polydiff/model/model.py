@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from polydiff.conditioning.conditioner import Conditioner
 from polydiff.core.condition import Condition, add
 from polydiff.core.denoiser import Denoiser, NetworkDenoiser
+from polydiff.core.given import Given, Known
 from polydiff.core.noise import Seeds
 from polydiff.core.windowed import Windowed
 from polydiff.data.codec import Codec
@@ -178,6 +179,7 @@ class Model(nn.Module):
         steps: int | None = None,
         guidance: Guidance | None = None,
         grid: str | Component | None = None,
+        known: Known | None = None,
         on_step: Callable[[StepEnd], None] | None = None,
     ) -> Tensor:
         """Generate tensors; what is not given is as the recipe says. Call `eval()` first: `load` does.
@@ -194,6 +196,8 @@ class Model(nn.Module):
             The scale of classifier-free guidance (1 is none), or a list of components, innermost first.
         sampler, grid
             A name, or a component where it has options; the grid `tuned` is that of `polydiff tune-grid`.
+        known
+            What is given of the samples, as the codec encodes it; the rest is generated.
 
         Returns
         -------
@@ -212,8 +216,9 @@ class Model(nn.Module):
             raise UsageError(f"guidance needs a condition to be guided by: {known}")
         shape = self.codec.shape if shape is None else shape
         method: Sampler = build(SamplerSpec, chosen.sampler)
+        denoiser = self.guided(chosen, shape)
         return method.sample(
-            self.guided(chosen, shape),
+            denoiser if known is None else Given(denoiser, known, seeds),
             prior(self.denoiser.schedule, seeds, shape, self.device),
             times=build_times(chosen.grid, self.denoiser.schedule, chosen.steps),
             cond=cond,
