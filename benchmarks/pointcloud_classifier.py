@@ -8,31 +8,31 @@ import numpy as np
 import torch
 from polydiff_pointcloud.cloud import PointCloud
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, dropout
+from torch.nn.functional import cross_entropy
 
-STEPS, BATCH = 350, 48
+STEPS, BATCH, RATE = 400, 32, 5e-3
 
-FEWEST, JITTER = 128, 0.01
+FEWEST, JITTER = 200, 0.01
 """Points of a shape in training, at least; and how far each is moved: a kind does not depend on these."""
 
 
 class Classifier(nn.Module):
     """Tells kinds of shapes apart, whatever the number and the order of their points."""
 
-    def __init__(self, kinds: Sequence[str], width: int = 128) -> None:
+    def __init__(self, kinds: Sequence[str]) -> None:
         super().__init__()
         self.kinds = list(kinds)
-        layers: list[nn.Module] = [nn.Linear(3, 64)]
-        for one, other in ((64, 64), (64, width), (width, width)):
-            layers += [nn.ReLU(), nn.Linear(one, other)]
+        layers: list[nn.Module] = []
+        for width, to in ((3, 64), (64, 128), (128, 256)):
+            layers += [nn.Conv1d(width, to, 1), nn.BatchNorm1d(to), nn.ReLU()]
         self.points = nn.Sequential(*layers)
-        self.hidden, self.head = nn.Linear(2 * width, 64), nn.Linear(64, len(self.kinds))
+        self.hidden = nn.Sequential(nn.Linear(512, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Dropout(0.3))
+        self.head = nn.Linear(128, len(self.kinds))
 
     def forward(self, x: Tensor) -> Tensor:
         """Give logits of (B, N, 3)."""
-        h = self.points(x)
-        h = self.hidden(torch.cat([h.amax(1), h.mean(1)], 1)).relu()
-        logits: Tensor = self.head(dropout(h, 0.2, self.training))
+        h = self.points(x.mT)
+        logits: Tensor = self.head(self.hidden(torch.cat([h.amax(2), h.mean(2)], 1)))
         return logits
 
     @torch.no_grad()
@@ -48,8 +48,8 @@ def train_classifier(clouds: Sequence[PointCloud], kinds: Sequence[str]) -> Clas
     net = Classifier(sorted(set(kinds)))
     x = torch.from_numpy(np.stack([cloud.points for cloud in clouds]))
     labels = torch.tensor([net.kinds.index(kind) for kind in kinds])
-    optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-2)
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=1e-2)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=STEPS)
     for _ in range(STEPS):
         rows = torch.randint(len(x), (BATCH,))
         chosen = torch.randperm(x.shape[1])[: int(torch.randint(FEWEST, x.shape[1] + 1, ()))]
@@ -57,5 +57,5 @@ def train_classifier(clouds: Sequence[PointCloud], kinds: Sequence[str]) -> Clas
         optimizer.zero_grad()
         cross_entropy(net(some + JITTER * torch.randn_like(some)), labels[rows]).backward()
         optimizer.step()
-        decay.step()
+        cycle.step()
     return net.eval()

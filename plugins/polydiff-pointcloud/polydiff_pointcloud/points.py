@@ -116,15 +116,53 @@ class Points(Codec):
             When the cloud has too few points, values that are not finite, or lacks what is to be encoded.
         """
         self._check(content)
-        parts = [(content.points - self.center.cpu().numpy()) / self.scale.cpu().numpy()]
         if self.normals:
-            parts.append(_given(content.normals, "normals"))
+            _require(content.normals, "normals")
         if self.colors:
-            parts.append(2 * _given(content.colors, "colors") - 1)
-        rows = np.concatenate(parts, 1, dtype=np.float32)
+            _require(content.colors, "colors")
+        rows, _ = self._rows(content)
         rows = rows[subset(len(rows), self.points)] if len(rows) > self.points else rows
         padded = np.pad(rows, ((0, self.points - len(rows)), (0, 0)))
         return torch.from_numpy(np.ascontiguousarray(padded.T))
+
+    def encode_part(self, content: PointCloud, points: int) -> tuple[Tensor, Tensor]:
+        """Encode all points of a cloud as the first of a larger one.
+
+        Parameters
+        ----------
+        points
+            Of the larger cloud, more than the cloud has.
+
+        Returns
+        -------
+        x
+            (C, points), zero where nothing is known.
+        known
+            (C, points), bool: which values the cloud has.
+
+        Raises
+        ------
+        DataError
+            When the cloud has no points, or values that are not finite.
+        """
+        assert len(content) < points, "there is nothing left to add"
+        _check_values(content)
+        rows, given = self._rows(content)
+        x, known = torch.zeros(self.channels, points), torch.zeros(self.channels, points, dtype=torch.bool)
+        x[:, : len(rows)] = torch.from_numpy(np.ascontiguousarray(rows.T))
+        known[:, : len(rows)] = torch.tensor(given)[:, None]
+        return x, known
+
+    def _rows(self, content: PointCloud) -> tuple[NDArray[np.float32], list[bool]]:
+        """Give all points of a cloud, (K, C), zeros for what it does not have, and whether it has each channel."""
+        scaled = (content.points - self.center.cpu().numpy()) / self.scale.cpu().numpy()
+        parts: list[NDArray[np.float32] | None] = [scaled]
+        if self.normals:
+            parts.append(content.normals)
+        if self.colors:
+            parts.append(None if content.colors is None else 2 * content.colors - 1)
+        filled = [np.zeros_like(content.points) if part is None else part for part in parts]
+        return np.concatenate(filled, 1, dtype=np.float32), [part is not None for part in parts for _ in range(3)]
 
     def mask(self, content: PointCloud) -> Tensor | None:
         """Tell points, 1, from padding, 0: (1, N); `None` where all clouds have enough points."""
@@ -160,21 +198,24 @@ class Points(Codec):
             yield content
 
     def _check(self, cloud: PointCloud) -> None:
-        if len(cloud) == 0:
-            raise DataError("the cloud has no points")
+        _check_values(cloud)
         if len(cloud) < self.points and not self.unequal:
             raise DataError(
                 f"the cloud has {len(cloud)} points, fewer than the codec's {self.points}; codec.points={len(cloud)} "
                 "takes fewer of all, codec.unequal=true pads"
             )
-        if not all(np.isfinite(part).all() for part in (cloud.points, cloud.normals, cloud.colors) if part is not None):
-            raise DataError("the cloud has values that are not finite (NaN or infinity)")
 
 
-def _given(part: NDArray[np.float32] | None, name: str) -> NDArray[np.float32]:
+def _check_values(cloud: PointCloud) -> None:
+    if len(cloud) == 0:
+        raise DataError("the cloud has no points")
+    if not all(np.isfinite(part).all() for part in (cloud.points, cloud.normals, cloud.colors) if part is not None):
+        raise DataError("the cloud has values that are not finite (NaN or infinity)")
+
+
+def _require(part: NDArray[np.float32] | None, name: str) -> None:
     if part is None:
         raise DataError(f"the cloud has no {name}; codec.{name}=false does without")
-    return part
 
 
 def _unit(normals: NDArray[np.float32]) -> NDArray[np.float32]:
