@@ -11,7 +11,7 @@ from polydiff.errors import DataError
 from polydiff_pointcloud import reading
 from polydiff_pointcloud.cache import Cache
 from polydiff_pointcloud.cloud import PointCloud
-from polydiff_pointcloud.normalising import Normalization
+from polydiff_pointcloud.normalising import Normalization, Up
 from polydiff_pointcloud.reading.options import Options
 
 
@@ -33,6 +33,8 @@ class Folder(FolderSource):
     normals, colors
         Whether they are read, too; files without are refused. The normals of a mesh are those of its triangles, its
         colours those of its texture, vertices or faces.
+    up
+        The axis that points up in the files. Shapes of `z`, as printing has it, are turned so that it is y.
     normalize
         `unit-sphere` moves the middle of each shape's bounding box to the origin and its farthest point to a distance
         of 1; `unit-box` makes its longest side go from -1 to 1; `none` leaves shapes as they are, for the codec to
@@ -50,11 +52,12 @@ class Folder(FolderSource):
         points: int = reading.DEFAULT.points,
         normals: bool = False,
         colors: bool = False,
+        up: Up = "y",
         normalize: Normalization = "unit-sphere",
         cache: Path | None = None,
         max_points: int = reading.DEFAULT.max_points,
     ) -> None:
-        self.options = Options(points, normals, colors, normalize, max_points)
+        self.options = Options(points, normals, colors, up, normalize, max_points)
         self.root = Path(path).expanduser()
         self.cache = None if cache is None else Cache(Path(cache).expanduser())
         super().__init__(path, reading.SUFFIXES)

@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 from polydiff.errors import DataError
 
 Normalization = Literal["unit-sphere", "unit-box", "none"]
+Up = Literal["y", "z"]
+"""Which axis points up."""
+
+
+def upright(vectors: NDArray[Any], up: Up) -> NDArray[Any]:
+    """Turn vectors, (N, 3), about the x axis such that what pointed `up` points along y."""
+    return vectors if up == "y" else np.stack([vectors[:, 0], vectors[:, 2], -vectors[:, 1]], axis=1)
 
 
 def normalise(points: NDArray[np.floating[Any]], how: Normalization) -> NDArray[np.float64]:

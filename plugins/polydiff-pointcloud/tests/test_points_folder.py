@@ -74,15 +74,15 @@ def test_another_file_or_option_is_another_entry(shapes, tmp_path, counted):
     def read(**options):
         Folder(shapes, **{"points": 20, "cache": tmp_path / "cache", **options})[0]
 
-    for options in ({}, {"points": 21}, {"normals": True}, {"normalize": "none"}, {"max_points": 1000}):
+    for options in ({}, {"points": 21}, {"normals": True}, {"normalize": "none"}, {"up": "z"}, {"max_points": 1000}):
         read(**options)
         read(**options)
-    assert len(counted) == 5
+    assert len(counted) == 6
     path = shapes / "ball" / "a.ply"
     os.utime(path, ns=(0, 0))
     read()
     read()
-    assert len(counted) == 6
+    assert len(counted) == 7
 
 
 def test_a_cache_keeps_colours(tmp_path):

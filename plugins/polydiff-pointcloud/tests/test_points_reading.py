@@ -262,6 +262,24 @@ def test_shapes_are_normalised(tmp_path, kind):
     assert np.abs(longest).max(axis=0) == pytest.approx([1 / 3, 2 / 3, 1], abs=0.01)
 
 
+@pytest.mark.parametrize("kind", ["stl", "ply"])
+def test_shapes_are_turned_upright(tmp_path, kind):
+    """A cone that points along z points along y, and is no mirror image."""
+    path = tmp_path / f"a.{kind}"
+    if kind == "stl":
+        trimesh.creation.cone(1, 3).export(path)
+    else:
+        path.write_bytes(writers.ply(CLOUD, {}))
+    z, y = (read_cloud(path, Options(300, normals=True, normalize="none", up=up)) for up in ("z", "y"))
+    turn = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float32)
+    assert np.linalg.det(turn) == 1
+    assert np.abs(z.points - y.points @ turn).max() < 1e-6
+    assert np.abs(z.normals - y.normals @ turn).max() < 1e-6
+    if kind == "stl":
+        assert z.points[:, 1].max() > 2.5
+        assert z.points[:, 1].min() == pytest.approx(0, abs=1e-6)
+
+
 def test_vertices_without_triangles_do_not_count(tmp_path):
     (tmp_path / "a.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nv 99 99 99\nf 1 2 3\n")
     assert np.abs(read_cloud(tmp_path / "a.obj", Options(100, normalize="unit-box")).points[:, :2]).max() > 0.9

@@ -111,5 +111,5 @@ def _read(path: Path, options: Options, root: Path, rng: np.random.Generator) ->
     if clouds:
         return points_of(clouds, options, rng).cloud(options)
     return sample_surface(
-        normalised(meshes, options.normalize), options.points, rng, normals=options.normals, colors=options.colors
+        normalised(meshes, options), options.points, rng, normals=options.normals, colors=options.colors
     )

@@ -12,7 +12,7 @@ import trimesh
 
 from polydiff.errors import DataError
 from polydiff_pointcloud.colors import encode_vertex_colors
-from polydiff_pointcloud.normalising import Normalization, normalise
+from polydiff_pointcloud.normalising import normalise, upright
 from polydiff_pointcloud.reading.archive import stored
 from polydiff_pointcloud.reading.confined import Confined
 from polydiff_pointcloud.reading.limits import check_count
@@ -55,10 +55,11 @@ def read_geometry(path: Path, options: Options, root: Path) -> tuple[list[trimes
     return meshes, clouds
 
 
-def normalised(meshes: Sequence[trimesh.Trimesh], how: Normalization) -> list[trimesh.Trimesh]:
-    """Move and scale meshes together, by the vertices that their triangles have."""
+def normalised(meshes: Sequence[trimesh.Trimesh], options: Options) -> list[trimesh.Trimesh]:
+    """Turn, move and scale meshes together, by the vertices that their triangles have."""
     used = [np.unique(mesh.faces) for mesh in meshes]
-    vertices = normalise(np.concatenate([mesh.vertices[each] for mesh, each in zip(meshes, used, strict=True)]), how)
+    vertices = np.concatenate([mesh.vertices[each] for mesh, each in zip(meshes, used, strict=True)])
+    vertices = normalise(upright(vertices, options.up), options.normalize)
     ends = np.cumsum([len(each) for each in used])[:-1]
     for mesh, each, part in zip(meshes, used, np.split(vertices, ends), strict=True):
         moved = np.zeros_like(mesh.vertices)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from polydiff.errors import UsageError
-from polydiff_pointcloud.normalising import Normalization
+from polydiff_pointcloud.normalising import Normalization, Up
 
 BYTES_A_POINT = 150
 """That a file takes at most for a vertex and its two triangles: text in XML is the longest."""
@@ -21,6 +21,8 @@ class Options:
         So many are drawn on the surface of a mesh. Of a point file, so many are kept, drawn at random, if it has more.
     normals, colors
         Whether they are read; a file without is then refused.
+    up
+        The axis that points up in the files; shapes of z are turned so that it is y.
     normalize
         `unit-sphere` and `unit-box` centre each shape and bring it to one size; `none` leaves it as it is.
     max_points
@@ -35,6 +37,7 @@ class Options:
     points: int = 16384
     normals: bool = False
     colors: bool = False
+    up: Up = "y"
     normalize: Normalization = "unit-sphere"
     max_points: int = 20_000_000
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from polydiff.errors import DataError
 from polydiff_pointcloud.cloud import PointCloud, check_range
-from polydiff_pointcloud.normalising import normalise
+from polydiff_pointcloud.normalising import normalise, upright
 from polydiff_pointcloud.reading.options import Options
 
 Numbers = NDArray[Any]
@@ -39,11 +39,11 @@ class Raw:
             When a number is not finite or out of range, a normal has no length, or what is asked for is not there.
         """
         check_finite(self.points, "point")
-        points = normalise(self.points, options.normalize)
+        points = normalise(upright(self.points, options.up), options.normalize)
         check_range(points)
         return PointCloud(
             points.astype(np.float32),
-            _unit(_asked(self.normals, "normals")) if options.normals else None,
+            _unit(upright(_asked(self.normals, "normals"), options.up)) if options.normals else None,
             _intensities(_asked(self.colors, "colors")) if options.colors else None,
         )
 
