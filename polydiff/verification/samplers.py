@@ -17,7 +17,7 @@ from polydiff.sampling.grid import time_grid
 from polydiff.sampling.sampler import Sampler, StepEnd, prior
 from polydiff.verification.convergence import ROUNDING, STEPS, convergence, order
 from polydiff.verification.known import FAMILIES, even, gaussian, problem
-from polydiff.verification.moments import count_draws, moment_convergence
+from polydiff.verification.moments import Watching, count_draws, moment_convergence
 from polydiff.verification.report import Check, at_most, guarded
 from polydiff.verification.states import Deviation, contents, deviation, stochastic_contents
 
@@ -47,6 +47,7 @@ def checks(method: Sampler, spec: SamplerSpec) -> Iterator[Check]:
         yield from guarded("states", partial(_states, method, spec, name), name)
     everywhere: dict[str, Callable[[], Iterable[Check]]] = {
         "stochastic": partial(_draws, method, spec.stochastic),
+        "evaluations": partial(_evaluations, method),
         "seeds": partial(_seeds, method, spec.stochastic),
         "batches": partial(_batches, method),
         "finite": partial(_finite, method),
@@ -99,6 +100,21 @@ def _draws(method: Sampler, stochastic: bool) -> Iterator[Check]:
     count = count_draws(method, oracle, even(oracle.schedule, 7))
     message = f"noise is drawn {count} times in 7 steps"
     yield Check("stochastic", (count > 0) == stochastic, message, measured=count)
+
+
+def _evaluations(method: Sampler) -> Iterator[Check]:
+    """Count those of the last of some steps; a method that decides on them by itself says how many it took."""
+    oracle, x_1, seeds = _start()
+    watching, counts, works = Watching(oracle), [], []
+
+    def count(end: StepEnd) -> None:
+        counts.append(len(watching.asked))
+        works.append(end.work)
+
+    method.sample(watching, x_1, times=[0.9, 0.8, 0.6, 0.4, 0.2, 0.1], seeds=seeds, on_step=count)
+    taken = counts[-1] - counts[-2]
+    message = f"{taken} in a step, {method.evaluations} claimed"
+    yield Check("evaluations", works[-1] is not None or taken == method.evaluations, message, measured=taken)
 
 
 def _seeds(method: Sampler, stochastic: bool) -> Iterator[Check]:

@@ -28,6 +28,7 @@ def polydiff_samplers():
     yield SamplerSpec("secretly-noisy", "planted:SoundLarge", order=1)
     yield SamplerSpec("falsely-noisy", "planted:Euler", order=1, stochastic=True)
     yield SamplerSpec("batch-threshold", "planted:BatchThreshold", order=1)
+    yield SamplerSpec("asks-twice", "planted:AsksTwice", order=1)
     yield SamplerSpec("remembers", "planted:Remembers", order=2)
     yield SamplerSpec("divides-by-alpha", "planted:DividesByAlpha", order=1)
     yield SamplerSpec("single", "planted:Single", order=1)
@@ -155,6 +156,14 @@ class Remembers(Sampler):
             estimate = x0 + h / (2 * h_before) * (x0 - self.past.x0)
         self.past = Past(t, x0)
         return Step(advance(x_t, estimate, t, s), x0)
+
+
+class AsksTwice(Euler):
+    """Evaluates the denoiser and throws the estimate away."""
+
+    def step(self, denoiser, x_t, t, s, *, cond, carry, noise):
+        denoise(denoiser, x_t, t, cond)
+        return super().step(denoiser, x_t, t, s, cond=cond, carry=carry, noise=noise)
 
 
 class DividesByAlpha(Euler):

@@ -53,6 +53,7 @@ FAULTS = [
     ("secretly-noisy", r"stochastic: noise is drawn \d times in 7 steps"),
     ("falsely-noisy", r"stochastic: noise is drawn 0 times in 7 steps"),
     ("batch-threshold", r"batches: samples of batches of another size differ by \S+, at most 1e-09 allowed"),
+    ("asks-twice", r"evaluations: 2 in a step, 1 claimed"),
     ("remembers", r"seeds: (two walks with the same seeds differ by|raises RuntimeError)"),
     ("divides-by-alpha", r"finite on cosine: 1 steps on the grid 't' raise ZeroDivisionError"),
     ("single", r"types: float32 \(12, 2, 5\) becomes float64"),
