@@ -65,8 +65,10 @@ def _show(verdicts: Sequence[Verdict]) -> None:
             if not check.holds:
                 name = f"{verdict.kind} '{verdict.name}' of {verdict.plugin}"
                 click.echo(f"{click.style('FAILS', fg='red')} {name}: {check}")
-    fails = sum(not verdict.holds for verdict in verdicts)
-    click.echo(f"{len(verdicts) - fails} of {len(verdicts)} keep what they claim")
+    measured = [verdict for verdict in verdicts if verdict.checks]
+    hold = sum(verdict.holds for verdict in measured)
+    more = f"; {len(verdicts) - len(measured)} not measured" if len(measured) < len(verdicts) else ""
+    click.echo(f"{hold} of {len(measured)} keep what they claim{more}")
 
 
 def _is_order(check: Check) -> bool:
@@ -121,7 +123,7 @@ def _record(verdict: Verdict) -> dict[str, Any]:
         "kind": verdict.kind,
         "name": verdict.name,
         "plugin": verdict.plugin.name,
-        "holds": verdict.holds,
+        "holds": verdict.holds if verdict.checks else None,
         "claims": verdict.claims,
         "checks": checks,
         "errors": errors,

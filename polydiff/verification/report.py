@@ -82,7 +82,7 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether every claim does."""
+        """Whether every claim that was measured does."""
         return all(check.holds for check in self.checks)
 
 

@@ -47,6 +47,7 @@ def polydiff_schedules():
 @polydiff.hookimpl
 def polydiff_guidances():
     yield GuidanceSpec("off-at-zero", "planted:OffAtZero", neutral={"scale": 1.0})
+    yield GuidanceSpec("of-files", "planted:OffAtZero", neutral={"scale": 1.0}, needs="files")
     yield GuidanceSpec("half-bayes", "planted:HalfBayes", neutral={"scale": 0.0}, needs="classifier")
 
 

@@ -114,6 +114,15 @@ def test_the_table_shows_orders_and_errors(verify):
     assert len(lines) == 5 + 4 + 2
 
 
+def test_what_cannot_be_measured_is_said_and_not_counted(verify):
+    code, said = verify("of-files", "cfg")
+    assert code == 0
+    assert re.search(r"of-files +planted +not measured: it needs the files", said.out)
+    assert said.out.endswith("1 of 1 keep what they claim; 1 not measured\n")
+    _, said = verify("of-files", "--json")
+    assert json.loads(said.out)["verdicts"][0]["holds"] is None
+
+
 def test_unknown_names_are_refused_with_the_nearest(verify):
     code, said = verify("heum")
     assert code == 2
