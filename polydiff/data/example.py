@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+CONTENT: Final = "content"
+"""The fact that an example is itself, for conditioners that tell a network something of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,9 @@ class Example:
         return [key for key, value in facts.items() if value is not None]
 
     def get(self, key: str) -> Any:
-        """Give the fact of that name: "label", "caption" or an attribute; `None` when it is not known."""
+        """Give the fact of that name: "label", "caption", "content" or an attribute; `None` when it is not known."""
+        if key == CONTENT:
+            return self.content
         if key == "label":
             return self.label
         return self.caption if key == "caption" else self.attributes.get(key)

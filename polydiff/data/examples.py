@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from polydiff.data.augmentation import Augmentation
 from polydiff.data.codec import Codec
+from polydiff.data.example import CONTENT
 from polydiff.data.order import locate, permutation
 from polydiff.data.source import Source
 from polydiff.errors import DataError
@@ -93,7 +94,8 @@ class ExampleSet(Dataset[Item]):
     augment
         Changes made to each content before it is encoded, in turn.
     prepare
-        For each condition, what makes a raw value of the example's fact of that name.
+        For each condition, what makes a raw value of the example's fact of that name; the fact "content" is what is
+        encoded, with all changes made to it.
     on_error
         "stop" raises the `DataError` of an item that cannot be read; "skip" puts the item that is next in the
         epoch's order in its place.
@@ -168,7 +170,8 @@ class ExampleSet(Dataset[Item]):
                 for change in self.augment:
                     content = change(content, rng)
             x, mask = self.codec.encode(content), self.codec.mask(content)
-            conditions = {key: prepare(example.get(key)) for key, prepare in self.prepare.items()}
+            facts = {key: content if key == CONTENT else example.get(key) for key in self.prepare}
+            conditions = {key: prepare(facts[key]) for key, prepare in self.prepare.items()}
         except DataError as error:
             raise DataError(f"{example.name}: {error}") from error
         return x, mask, conditions

@@ -10,6 +10,8 @@ from polydiff.plugins.specs import (
     BackboneSpec,
     CheckSpec,
     CodecSpec,
+    CommandSpec,
+    ConditionerSpec,
     FileKindSpec,
     MetricSpec,
     ModalitySpec,
@@ -90,3 +92,18 @@ def polydiff_metrics() -> Iterable[MetricSpec]:
 def polydiff_checks() -> Iterable[CheckSpec]:
     """Give the checks of what shapes need."""
     yield CheckSpec("pointcloud", "polydiff_pointcloud.checks:pointcloud", "trimesh, and what meshes need")
+
+
+@polydiff.hookimpl
+def polydiff_conditioners() -> Iterable[ConditionerSpec]:
+    """Give the conditioner of points."""
+    yield ConditionerSpec(
+        "cloud", "polydiff_pointcloud.cloud_conditioner:Cloud", "a few points, as tokens"
+    )
+
+
+@polydiff.hookimpl
+def polydiff_commands() -> Iterable[CommandSpec]:
+    """Give the commands for clouds of which part is given."""
+    yield CommandSpec("complete", "polydiff_pointcloud.commands:complete", "Generate the rest of part of a shape.")
+    yield CommandSpec("upsample", "polydiff_pointcloud.commands:upsample", "Generate more points of a shape of few.")
