@@ -48,9 +48,13 @@ class ModelError(PolydiffError):
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """Point to the nearest of `choices`, or list them when none is near; a number is no misspelling of another."""
+    """Point to the nearest of `choices`, or list them when none is near.
+
+    What has the name as one of its words ("mesh-stl" of "stl") is nearest; a number is no misspelling of another.
+    """
     choices = sorted(choices)
-    near = [] if name.isdecimal() else difflib.get_close_matches(name, choices, n=1)
+    near = [choice for choice in choices if name in choice.split("-")]
+    near = near or ([] if name.isdecimal() else difflib.get_close_matches(name, choices, n=1))
     if near:
         return f"did you mean '{near[0]}'?"
     more = f" and {len(choices) - SHOWN} more" if len(choices) > SHOWN else ""
