@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any, Self
 
 from torch import Tensor, nn
 
@@ -52,6 +54,32 @@ class Denoiser(nn.Module, ABC):
         Tensor
             As `x_t`.
         """
+
+
+class Around(Denoiser):
+    """A denoiser made from one inside."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        super().__init__()
+        self.schedule = denoiser.schedule
+        self.denoiser = denoiser
+
+    @property
+    def attention_layers(self) -> tuple[str, ...]:
+        """Those of the one inside."""
+        return self.denoiser.attention_layers
+
+    def along(self, times: Tensor) -> Sequence[Denoiser]:
+        """Follow the one inside, if it is not the same at each step."""
+        return [self if each is self.denoiser else self.copied(denoiser=each) for each in self.denoiser.along(times)]
+
+    def copied(self, **changes: Any) -> Self:
+        """Give a copy with other attributes, which shares everything else."""
+        other = copy.copy(self)
+        other._modules = dict(self._modules)
+        for name, value in changes.items():
+            setattr(other, name, value)
+        return other
 
 
 def per_sample(x: Tensor, like: Tensor) -> Tensor:

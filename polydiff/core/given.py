@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from polydiff.core.condition import Condition
-from polydiff.core.denoiser import Denoiser, per_sample
+from polydiff.core.denoiser import Around, Denoiser, per_sample
 from polydiff.core.noise import PRIOR, Seeds
 
 
@@ -28,7 +28,7 @@ class Known:
     mask: Tensor
 
 
-class Given(Denoiser):
+class Given(Around):
     """A denoiser that is told part of x_0: it sees these values as noisy as x_t is, and gives them back as they are.
 
     The replacement method (Song et al. 2021, https://arxiv.org/abs/2011.13456, appendix I.2), on any schedule and with
@@ -51,9 +51,7 @@ class Given(Denoiser):
     """
 
     def __init__(self, denoiser: Denoiser, known: Known, seeds: Seeds) -> None:
-        super().__init__()
-        self.schedule = denoiser.schedule
-        self.denoiser = denoiser
+        super().__init__(denoiser)
         self.known = known
         self.seeds = seeds
         self._eps: Tensor | None = None

@@ -26,7 +26,7 @@ class Windowed(Denoiser):
     Parameters
     ----------
     denoiser
-        Of signals of `length`, and of any batch size.
+        Of signals of `length`, and of any batch size. Guidance goes around the windows, not inside.
     length
         Of a window.
     overlap

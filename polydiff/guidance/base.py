@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from polydiff.core.condition import Condition, concatenate
-from polydiff.core.denoiser import Denoiser, per_sample
+from polydiff.core.denoiser import Around, Denoiser, per_sample
 from polydiff.errors import UsageError
 
 ALWAYS = (0.0, 1.0)
 """The interval of all times."""
 
 
-class Guidance(Denoiser):
+class Guidance(Around):
     """A denoiser made from another one.
 
     Where there is nothing to guide, and outside the interval, the estimate is the plain one and nothing more is
@@ -43,33 +41,13 @@ class Guidance(Denoiser):
     name: ClassVar[str]
 
     def __init__(self, denoiser: Denoiser, scale: float, interval: tuple[float, float]) -> None:
-        super().__init__()
+        super().__init__(denoiser)
         if not math.isfinite(scale):
             raise UsageError(f"guidance '{self.name}' needs a finite scale, got {scale}")
         if not 0 <= interval[0] < interval[1] <= 1:
             raise UsageError(f"guidance '{self.name}' needs an interval of times within 0 and 1, got {list(interval)}")
-        self.schedule = denoiser.schedule
-        self.denoiser = denoiser
         self.scale = scale
         self.interval = interval
-
-    @property
-    def attention_layers(self) -> tuple[str, ...]:
-        """Those of what is guided."""
-        return self.denoiser.attention_layers
-
-    def along(self, times: Tensor) -> Sequence[Denoiser]:
-        """Follow the denoiser inside, if it goes along."""
-        inner = self.denoiser.along(times)
-        return [self if each is self.denoiser else self.copied(denoiser=each) for each in inner]
-
-    def copied(self, **changes: Any) -> Self:
-        """Give a copy with other attributes, which shares everything else."""
-        other = copy.copy(self)
-        other._modules = dict(self._modules)
-        for name, value in changes.items():
-            setattr(other, name, value)
-        return other
 
     def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
         """Give the guided estimate of x_0."""

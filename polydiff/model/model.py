@@ -212,8 +212,8 @@ class Model(nn.Module):
         chosen = self.settings(sampler=sampler, steps=steps, guidance=guidance, grid=grid)
         cond = self.condition(conditions or {}, chosen.guidance)
         if guidance is not None and cond is None and any(map(by_condition, chosen.guidance)):
-            known = " or ".join(self.conditioners) or "this model has none"
-            raise UsageError(f"guidance needs a condition to be guided by: {known}")
+            asked = " or ".join(self.conditioners) or "this model has none"
+            raise UsageError(f"guidance needs a condition to be guided by: {asked}")
         shape = self.codec.shape if shape is None else shape
         method: Sampler = build(SamplerSpec, chosen.sampler)
         denoiser = self.guided(chosen, shape)

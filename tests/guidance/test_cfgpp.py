@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import polydiff
+from polydiff.core.given import Given, Known
 
 
 def published(oracle, x, times, cond, scale):
@@ -42,3 +43,12 @@ def test_a_step_still_takes_one_call(oracle, noise, cond):
     guided = polydiff.guidance("cfg++", oracle, scale=0.6)
     polydiff.sampler("ddim").sample(guided, noise, steps=5, cond=cond)
     assert (oracle.calls, oracle.rows) == (5, 40)
+
+
+def test_it_knows_the_step_where_part_is_given(oracle, noise, cond):
+    """What is told part of the data hands the steps on to the guidance inside."""
+    nothing = Known(torch.zeros(2, dtype=torch.float64), torch.zeros(2, dtype=torch.bool))
+    guided = polydiff.guidance("cfg++", oracle, scale=0.6)
+    given = Given(guided, nothing, polydiff.Seeds(0, range(4)))
+    walk = polydiff.sampler("ddim").sample
+    assert torch.equal(walk(given, noise, steps=5, cond=cond), walk(guided, noise, steps=5, cond=cond))
