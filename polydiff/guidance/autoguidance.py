@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -62,7 +63,8 @@ class Autoguidance(Guidance):
     def guide(self, x_t: Tensor, t: Tensor, cond: Condition | None) -> tuple[Tensor, Tensor]:
         """Evaluate both."""
         plain = estimate(self.denoiser, x_t, t, cond)
-        return plain, torch.lerp(estimate(self.weaker, x_t, t, cond), plain, self.scale)
+        told = cond and replace(cond, perturbed=None)  # whose attentions are those of the other network
+        return plain, torch.lerp(estimate(self.weaker, x_t, t, told), plain, self.scale)
 
 
 def _agree(one: Denoiser, other: Denoiser) -> bool:

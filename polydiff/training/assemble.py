@@ -68,6 +68,7 @@ def assemble(recipe: Recipe) -> Parts:
         model.backbone.check_shape(model.codec.shape)
     except UsageError as error:
         raise recipe.codec.error(str(error)) from error
+    model.guided(recipe.sample, model.codec.shape)  # refuses what would fail at the first preview
     indices, held_source, held_indices = _hold_out(source, data, modality)
     model.codec.fit(_contents(source, indices, recipe.train.seed))
     augment = [build(AugmentationSpec, each, modality=modality) for each in data.augment]

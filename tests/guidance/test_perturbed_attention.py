@@ -121,3 +121,17 @@ def test_a_network_without_attention_cannot_be_perturbed():
     plain = NetworkDenoiser(network, polydiff.schedule("cosine"), prediction("v"))
     with pytest.raises(UsageError, match="needs a network with self-attention"):
         polydiff.guidance("perturbed-attention", plain, scale=2.0)
+
+
+def test_another_network_in_the_chain_is_not_perturbed(denoiser, x_t, cond):
+    weaker = copy.deepcopy(denoiser)
+    for parameter in weaker.parameters():
+        parameter.data.mul_(0.9)
+    auto = polydiff.guidance("autoguidance", denoiser, weaker=weaker, scale=2.0)
+    guided = polydiff.guidance("perturbed-attention", auto, scale=3.0)
+    with torch.no_grad():
+        weak = weaker(x_t, T, cond)
+        plain, perturbed = (
+            weak + 2 * (each(x_t, T, cond) - weak) for each in (denoiser, replaced(denoiser, "middle.0"))
+        )
+        torch.testing.assert_close(guided(x_t, T, cond), perturbed + 3 * (plain - perturbed), rtol=1e-9, atol=1e-9)
