@@ -11,6 +11,7 @@ from polydiff_pointcloud.cloud import PointCloud
 from polydiff_pointcloud.folder import Folder
 from polydiff_pointcloud.reading import SUFFIXES, read_cloud
 from polydiff_pointcloud.reading.options import Options
+from scipy import stats
 
 from polydiff.errors import DataError, UsageError
 
@@ -146,6 +147,14 @@ def test_arrays_of_every_type_and_order(tmp_path, dtype, order, kind):
     assert np.array_equal(read_cloud(path, AS_IS).points, array.astype(np.float32))
     some = read_cloud(path, Options(20, normalize="none")).points
     assert len({row.tobytes() for row in some} & {row.tobytes() for row in array.astype(np.float32)}) == 20
+
+
+def test_points_are_kept_from_all_over_a_file(tmp_path):
+    rows = np.arange(3 * 50_000, dtype=np.float64).reshape(-1, 3)
+    np.save(tmp_path / "a.npy", rows)
+    kept = read_cloud(tmp_path / "a.npy", Options(2000, normalize="none")).points[:, 0] / 150_000
+    assert (np.diff(kept) > 0).all()
+    assert stats.kstest(kept, "uniform").pvalue > 0.01
 
 
 def test_the_parts_of_an_archive_belong_together(tmp_path):

@@ -9,6 +9,7 @@ from typing import IO
 
 import numpy as np
 import trimesh
+from numpy.typing import NDArray
 
 from polydiff.errors import DataError
 from polydiff_pointcloud.colors import encode_vertex_colors
@@ -57,15 +58,22 @@ def read_geometry(path: Path, options: Options, root: Path) -> tuple[list[trimes
 
 def normalised(meshes: Sequence[trimesh.Trimesh], options: Options) -> list[trimesh.Trimesh]:
     """Turn, move and scale meshes together, by the vertices that their triangles have."""
-    used = [np.unique(mesh.faces) for mesh in meshes]
+    used = [_used(mesh) for mesh in meshes]
     vertices = np.concatenate([mesh.vertices[each] for mesh, each in zip(meshes, used, strict=True)])
     vertices = normalise(upright(vertices, options.up), options.normalize)
-    ends = np.cumsum([len(each) for each in used])[:-1]
+    ends = np.cumsum([each.sum() for each in used])[:-1]
     for mesh, each, part in zip(meshes, used, np.split(vertices, ends), strict=True):
         moved = np.zeros_like(mesh.vertices)
         moved[each] = part
         mesh.vertices = moved
     return list(meshes)
+
+
+def _used(mesh: trimesh.Trimesh) -> NDArray[np.bool_]:
+    """Tell which vertices are corners of triangles."""
+    used = np.zeros(len(mesh.vertices), bool)
+    used[mesh.faces] = True
+    return used
 
 
 def points_of(clouds: Sequence[trimesh.PointCloud], options: Options, rng: np.random.Generator) -> Raw:
