@@ -20,7 +20,7 @@ LATENT_STD = 0.5
 
 
 class LatentSet(EmbeddedBackbone):
-    """Points that know of each other only by what a few latent tokens have read of them all.
+    """Points that know of each other by what a few latent tokens have read of them all, and of neighbours by moments.
 
     Follows recurrent interface networks (Jabri et al. 2023, https://arxiv.org/abs/2212.11972): in each round the
     latents attend to the points, to each other and to the condition's tokens, then each point attends to the latents
@@ -44,6 +44,9 @@ class LatentSet(EmbeddedBackbone):
         Self-attention layers of the latents in each round.
     octaves
         Wavelengths of the Fourier features of the coordinates, from 8 downwards; the data have unit variance.
+    grids
+        Voxels along each side of the grids in which the moments of a point's neighbours are taken, as further features;
+        at least 2.
     head_width
         Channels of an attention head; divides `width` and `latent_width`.
     dropout
@@ -72,6 +75,7 @@ class LatentSet(EmbeddedBackbone):
         rounds: int = 2,
         layers: int = 2,
         octaves: int = 6,
+        grids: tuple[int, ...] = (8, 16, 32),
         head_width: int = 32,
         dropout: float = 0.0,
         checkpoint: bool = False,
@@ -79,10 +83,11 @@ class LatentSet(EmbeddedBackbone):
     ) -> None:
         at_least(1, width=width, latents=latents, latent_width=latent_width, rounds=rounds, layers=layers)
         at_least(0, octaves=octaves)
+        at_least(2, grids=min(grids, default=2))
         at_least(COORDINATES, data_channels=data_channels)
         super().__init__(data_channels, condition, latent_width)
         options = BlockOptions(head_width, attention_backend, dropout, checkpoint)
-        self.stem = PointStem(data_channels + condition.channels, width, octaves)
+        self.stem = PointStem(data_channels + condition.channels, width, octaves, grids)
         self.latents = nn.Parameter(LATENT_STD * torch.randn(latents, latent_width))
         self.rounds = nn.ModuleList(
             Round(width, latent_width, condition.tokens, layers, options) for _ in range(rounds)
@@ -94,7 +99,7 @@ class LatentSet(EmbeddedBackbone):
         cond = self.complete(cond)
         embedding = self.embed(log_snr, cond)
         real = None if mask is None else mask[:, 0] > 0
-        h = self.stem(self.with_channels(x, cond))
+        h = self.stem(self.with_channels(x, cond), real)
         z = self.latents.expand(len(x), -1, -1)
         for each in self.rounds:
             h, z = each(h, z, embedding, cond, real)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from polydiff.errors import UsageError
 from polydiff.nn.convolution import zeroed
 from polydiff.nn.norm import AdaptiveLayerNorm
+from polydiff_pointcloud.surroundings import FEATURES, surroundings
 
 COORDINATES = 3
 """The first channels of a cloud."""
@@ -39,7 +41,7 @@ def fourier_features(coordinates: Tensor, octaves: int) -> Tensor:
 
 
 class PointStem(nn.Module):
-    """A linear map of all channels of each point and of Fourier features of its coordinates.
+    """A linear map of all channels of each point, of Fourier features of its coordinates, and of its surroundings.
 
     Parameters
     ----------
@@ -49,18 +51,24 @@ class PointStem(nn.Module):
         Of the output.
     octaves
         See `fourier_features`.
+    grids
+        See `surroundings`.
     """
 
-    def __init__(self, channels: int, width: int, octaves: int) -> None:
+    def __init__(self, channels: int, width: int, octaves: int, grids: Sequence[int] = ()) -> None:
         super().__init__()
         self.octaves = octaves
-        self.linear = nn.Linear(channels + 2 * COORDINATES * octaves, width)
+        self.grids = tuple(grids)
+        self.linear = nn.Linear(channels + 2 * COORDINATES * octaves + FEATURES * len(self.grids), width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, channels, N) to (B, N, width)."""
+    def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
+        """Map (B, channels, N) to (B, N, width); `real`, (B, N) bool, is false for padding."""
         points = x.transpose(1, 2)
-        features = fourier_features(points[..., :COORDINATES], self.octaves)
-        out: Tensor = self.linear(torch.cat((points, features), -1))
+        coordinates = points[..., :COORDINATES]
+        features = [points, fourier_features(coordinates, self.octaves)]
+        if self.grids:
+            features.append(surroundings(coordinates, self.grids, real))
+        out: Tensor = self.linear(torch.cat(features, -1))
         return out
 
 

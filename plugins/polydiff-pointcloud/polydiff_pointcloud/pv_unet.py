@@ -161,7 +161,7 @@ class PointVoxelBlock(nn.Module):
 
     def forward(self, h: Tensor, embedding: Tensor, cond: Condition, voxels: Voxels) -> Tensor:
         """Map (B, N, width) to (B, N, to)."""
-        around = voxels.gather(self.voxels(voxels.scatter(h), embedding, cond))
+        around = voxels.gather(self.voxels(voxels.mean(h), embedding, cond))
         out: Tensor = self.skip(h) + around + self.perceptron(h, embedding)
         return out
 

@@ -1,4 +1,4 @@
-"""Between points and the voxels of a grid, in plain torch: scatter by mean, gather by trilinear interpolation."""
+"""Between points and the voxels of a grid, in plain torch: scatter by sum or mean, trilinear gather."""
 
 from __future__ import annotations
 
@@ -47,36 +47,43 @@ class Voxels:
         Voxels along each side, at least 2.
     index
         (B N,) int64: the voxel nearest to each point, of B `resolution`^3.
-    share
-        (B N, 1): the share of each point in the mean of its voxel; 0 for padding.
+    weight
+        (B N, 1) float32: 1, and 0 for padding.
     places
         (B, 1, 1, N, 3) in [-1, 1], z, y and x, as `grid_sample` reads them.
     """
 
     resolution: int
     index: Tensor
-    share: Tensor
+    weight: Tensor
     places: Tensor
 
     @classmethod
     def of(cls, cube: Tensor, resolution: int, real: Tensor | None = None) -> Voxels:
         """Divide the cube around points, (B, N, 3) in [-1, 1]; `real`, (B, N) bool, tells them from padding."""
-        batch = len(cube)
         x, y, z = ((cube + 1) / 2 * (resolution - 1)).round().long().unbind(2)
-        first = resolution**3 * torch.arange(batch, device=cube.device)[:, None]
+        first = resolution**3 * torch.arange(len(cube), device=cube.device)[:, None]
         index = (first + (x * resolution + y) * resolution + z).flatten()
-        weight = cube.new_ones(index.shape) if real is None else real.flatten().to(cube.dtype)
-        count = cube.new_zeros(batch * resolution**3).index_add(0, index, weight)
-        share = weight / count.clamp(min=1)[index]
-        return cls(resolution, index, share[:, None], cube.flip(2)[:, None, None])
+        weight = cube.new_ones(len(index), 1) if real is None else real.to(cube.dtype).view(-1, 1)
+        return cls(resolution, index, weight, cube.flip(2)[:, None, None])
 
-    def scatter(self, h: Tensor) -> Tensor:
+    def total(self, h: Tensor) -> Tensor:
+        """Add up features of points, (B, N, C), in each voxel: (B, C, R, R, R)."""
+        return self._grid(self._total(h), len(h))
+
+    def mean(self, h: Tensor) -> Tensor:
         """Average features of points, (B, N, C), in each voxel: (B, C, R, R, R), 0 where there is no point."""
+        count = self._total(torch.ones_like(h[..., :1]))
+        return self._grid(self._total(h) / count.clamp(min=1), len(h))
+
+    def _total(self, h: Tensor) -> Tensor:
+        """Add up (B, N, C) to (B R^3, C) float32."""
         batch, _, width = h.shape
-        sides = (self.resolution,) * 3
-        grid = self.share.new_zeros(batch * self.resolution**3, width)
-        grid = grid.index_add(0, self.index, h.flatten(0, 1) * self.share)
-        return grid.view(batch, *sides, width).permute(0, 4, 1, 2, 3).contiguous()
+        total = self.weight.new_zeros(batch * self.resolution**3, width)
+        return total.index_add(0, self.index, h.flatten(0, 1) * self.weight)
+
+    def _grid(self, rows: Tensor, batch: int) -> Tensor:
+        return rows.view(batch, *(self.resolution,) * 3, -1).permute(0, 4, 1, 2, 3).contiguous()
 
     def gather(self, grid: Tensor) -> Tensor:
         """Interpolate a grid, (B, C, R, R, R), at each point: (B, N, C) float32, whatever the precision of the grid."""

@@ -203,6 +203,7 @@ def test_options_out_of_range_are_refused(network, options, message):
     [
         ({"latents": 0}, "latents is 0; it must be at least 1"),
         ({"rounds": 0}, "rounds is 0; it must be at least 1"),
+        ({"grids": (8, 1)}, "grids is 1; it must be at least 2"),
         ({"width": 20}, "heads of width 8 do not divide 20 channels; 10 does"),
     ],
 )

@@ -27,11 +27,11 @@ def test_a_single_point_lies_at_the_origin():
 
 
 @pytest.mark.parametrize("resolution", [2, 3, 8])
-def test_scatter_is_the_mean_of_the_points_nearest_to_each_centre(resolution):
+def test_the_mean_is_that_of_the_points_nearest_to_each_centre(resolution):
     cube = points()
     h = torch.randn(2, 50, 5, generator=torch.Generator().manual_seed(1))
     real = torch.rand(2, 50, generator=torch.Generator().manual_seed(2)) > 0.3
-    grid = Voxels.of(cube, resolution, real).scatter(h)
+    grid = Voxels.of(cube, resolution, real).mean(h)
     centres = torch.linspace(-1, 1, resolution)
     nearest = (cube[..., None] - centres).abs().argmin(-1)
     for b in range(2):
@@ -55,10 +55,10 @@ def test_gather_is_exact_for_what_is_linear_between_centres():
     assert torch.allclose(gathered, field(*cube.unbind(2)), atol=1e-5)
 
 
-def test_scatter_and_gather_agree_at_the_centres():
+def test_mean_and_gather_agree_at_the_centres():
     """Points at distinct centres get their own features back: no axis is swapped on the way."""
     centres = torch.linspace(-1, 1, 4)
     cube = torch.cartesian_prod(centres, centres, centres)[None]
     h = torch.randn(1, 64, 3, generator=torch.Generator().manual_seed(0))
     voxels = Voxels.of(cube, 4)
-    assert torch.allclose(voxels.gather(voxels.scatter(h)), h, atol=1e-5)
+    assert torch.allclose(voxels.gather(voxels.mean(h)), h, atol=1e-5)
