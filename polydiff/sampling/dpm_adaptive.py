@@ -37,7 +37,10 @@ class DPMAdaptive(Sampler):
     Between two times of the grid, however far apart, the method takes as many steps in lambda as its tolerance asks
     for. Each is taken at two orders with the same evaluations; the root mean square of their difference, over
     max(atol, rtol |x|) where x is scaled to alpha^2 + sigma^2 = 1, is to be about 1. The next step's length follows
-    by a PID controller (Soederlind 2003, https://doi.org/10.1145/641876.641877) with k-diffusion's limits.
+    by a PID controller (Soederlind 2003, https://doi.org/10.1145/641876.641877) with k-diffusion's limits. Its
+    gains are those of his PI.4.2, which looks at the step before as well: the error of one sample's step may be small
+    by chance, and steps that follow it at once, as with `icoeff` 1 alone, grow too long. A rejected step is tried again
+    with the estimate that it started from.
 
     Every sample of a batch has its own steps: what is harder is evaluated more often, and samples do not depend on the
     batch. Where lambda is infinite, it ends at -5 and 5, with a step of first order beyond.
@@ -68,9 +71,9 @@ class DPMAdaptive(Sampler):
         atol: float = 0.0078,
         order: Literal[2, 3] = 3,
         shared: bool = False,
-        h_init: float = 0.05,
-        pcoeff: float = 0.0,
-        icoeff: float = 1.0,
+        h_init: float = 0.3,
+        pcoeff: float = 0.2,
+        icoeff: float = 0.4,
         dcoeff: float = 0.0,
     ) -> None:
         if order not in PAIRS:
@@ -83,7 +86,7 @@ class DPMAdaptive(Sampler):
         self.rtol, self.atol = rtol, atol
         self.shared = shared
         self.h_init = h_init
-        self.evaluations = order
+        self.order = self.evaluations = order
         self.powers = [power / order for power in (pcoeff + icoeff + dcoeff, -pcoeff - 2 * dcoeff, dcoeff)]
 
     def step(
@@ -138,14 +141,20 @@ class _Walk:
         """Take steps of each sample's own from one level to another."""
         y, end = self.x / a.alpha, b.half_log_snr
         place = torch.full((len(y),), a.half_log_snr, dtype=torch.float64)
+        x0, known = torch.empty_like(y), torch.zeros(len(y), dtype=torch.bool)
         while len(rows := (place < end).nonzero()[:, 0]):
+            fresh = rows[~known[rows]]  # where a step was rejected, only its length changes
+            if len(fresh):
+                x0[fresh] = self._estimate(fresh)(y[fresh], place[fresh])
+                self.evaluations[fresh] += 1
+            self.first = x0.clone() if self.first is None else self.first
             start = place[rows]
             h = torch.minimum(self.h[rows], end - start)
-            low, high, x0 = PAIRS[self.method.evaluations](self._estimate(rows), y[rows], start, h)
-            self.first = x0 if self.first is None else self.first
-            self.evaluations[rows] += self.method.evaluations
+            low, high = PAIRS[self.method.order](self._estimate(rows), y[rows], x0[rows], start, h)
+            self.evaluations[rows] += self.method.order - 1
             difference, error = self._errors(y[rows], low, high, start, start + h)
             accepted = self._control(rows, h, error)
+            known[rows] = ~accepted
             moved = rows[accepted]
             y[moved] = high[accepted]
             place[moved] = torch.where(h < end - start, start + h, end)[accepted]

@@ -45,7 +45,7 @@ def test_the_error_falls_with_the_tolerance_over_four_decades(order):
         errors.append((x - exact).abs().median().item())
         estimates.append(estimate.median().item())
     assert all(after < before for before, after in zip(errors, errors[1:], strict=False))
-    assert errors[-1] < errors[0] / 1000
+    assert errors[-1] < errors[0] / 300
     assert all(error < estimate for error, estimate in zip(errors, estimates, strict=True))
 
 
@@ -87,7 +87,9 @@ def _fixed_grids(schedule, times, steps):
         yield schedule.time(-2 * rho.log())
 
 
-@pytest.mark.parametrize(("order", "tolerance"), [(2, 1e-3), (2, 3e-4), (3, 1e-4), (3, 3e-5)])
+@pytest.mark.parametrize(
+    ("order", "tolerance"), [(2, 1e-2), (2, 1e-3), (2, 3e-4), (3, 1e-2), (3, 1e-3), (3, 1e-4), (3, 3e-5)]
+)
 def test_it_is_better_than_the_best_fixed_grid_with_more_evaluations(order, tolerance, scales):
     oracle, x_t, exact, times = scales
     x, evaluations, _ = _run(_adaptive(tolerance, order=order), oracle, x_t, times)
@@ -99,12 +101,12 @@ def test_it_is_better_than_the_best_fixed_grid_with_more_evaluations(order, tole
     assert (x - exact).square().mean().sqrt() < min(fixed)
 
 
-@pytest.mark.parametrize("tolerance", [1e-3, 3e-4])
-def test_steps_of_ones_own_help_the_worst_decile(tolerance, scales):
+@pytest.mark.parametrize(("order", "tolerance"), [(2, 1e-3), (2, 3e-4), (3, 3e-4), (3, 1e-4)])
+def test_steps_of_ones_own_help_the_worst_decile(order, tolerance, scales):
     oracle, x_t, exact, times = scales
 
     def run(shared, tolerance):
-        x, evaluations, _ = _run(_adaptive(tolerance, order=2, shared=shared), oracle, x_t, times)
+        x, evaluations, _ = _run(_adaptive(tolerance, order=order, shared=shared), oracle, x_t, times)
         return (x - exact).abs().quantile(0.9), evaluations.double().mean(), evaluations
 
     error, mean, evaluations = run(False, tolerance)
@@ -129,6 +131,24 @@ def test_every_evaluation_is_counted(scales):
     middle = oracle.schedule.time(torch.tensor(0.0, dtype=torch.float64))
     _, evaluations, _ = _run(_adaptive(1e-2), Counting(), x_t, [times[0], middle, times[1]])
     assert sum(seen) == evaluations.sum()
+
+
+def test_a_rejected_step_is_tried_again_with_the_estimate_that_it_started_from(scales):
+    oracle, x_t, _, times = scales
+    starts = []
+
+    class Recording(Denoiser):
+        schedule = oracle.schedule
+
+        def forward(self, x_t, t, cond=None):
+            starts.append(float(t))
+            return oracle(x_t, t, cond)
+
+    # The first step, of all of the way, is rejected several times over.
+    method = sampler("dpm-adaptive", rtol=1e-3, atol=1e-4, order=2, h_init=10.0)
+    method.sample(Recording(), x_t[:1], times=times)
+    assert starts[0] == times[0]
+    assert len(starts) == len(set(starts))
 
 
 def test_conditions_follow_their_samples(mixture, even):
