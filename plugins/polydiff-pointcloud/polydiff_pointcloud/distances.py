@@ -111,7 +111,8 @@ def _chamfer(x: Tensor, y: Tensor, *, squared: bool) -> Tensor:
     at_once = max(1, _PAIRS // (x.shape[1] * y.shape[1]))
 
     def row(cloud: Tensor, others: Tensor) -> Tensor:
-        return torch.cat([_nearest(cloud - mean, some - mean, squared) for some in others.split(at_once)])
+        parts = (others[start : start + at_once] for start in range(0, len(others), at_once))
+        return torch.cat([_nearest(cloud - mean, some - mean, squared) for some in parts])
 
     return _by_rows(x, y, row)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from polydiff_pointcloud.cloud import PointCloud
+
+Numbers = NDArray[np.floating[Any]]
 
 Pixels = NDArray[np.float32]
 """(height, width, 3) in [0, 1], as they are shown."""
@@ -121,15 +123,13 @@ def colors_of(cloud: PointCloud, frame: Frame) -> NDArray[np.float32]:
     return np.stack([np.interp(place, stops, channel) for channel in _HEIGHTS.T], 1).astype(np.float32)
 
 
-def _project(at: NDArray[np.float32], canvas: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _project(at: Numbers, canvas: int) -> tuple[Numbers, Numbers]:
     """Give (N, 2) pixels and the pixels of a unit length there, (N,)."""
     scale = canvas / 2 * 0.95 * math.sqrt(_DISTANCE**2 - 1) / (_DISTANCE - at[:, 2]).clip(_DISTANCE / 2)
     return np.stack([canvas / 2 + at[:, 0] * scale, canvas / 2 - at[:, 1] * scale], 1), scale
 
 
-def _splat(
-    at: NDArray[np.float32], ball: float, canvas: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
+def _splat(at: Numbers, ball: float, canvas: int) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
     """Draw balls; the nearest wins each pixel.
 
     Returns
@@ -170,10 +170,11 @@ def _darkening(depth: NDArray[np.float32], canvas: int) -> NDArray[np.float32]:
     """
     filled = np.where(np.isfinite(depth), depth, np.float32(1))
     around = gaussian_filter(filled[::_COARSER, ::_COARSER], canvas / 40 / _COARSER)
-    return 1 - _DARKENING * np.clip(2.5 * (filled - _enlarged(around, canvas)), 0, 1)
+    kept: NDArray[np.float32] = 1 - _DARKENING * np.clip(2.5 * (filled - _enlarged(around, canvas)), 0, 1)
+    return kept
 
 
-def _floor(relative: NDArray[np.float32], view: View, canvas: int) -> Pixels:
+def _floor(relative: Numbers, view: View, canvas: int) -> Pixels:
     """Draw the paper with the shadow of a shape that stands on it, lit from above."""
     picture = np.empty((canvas, canvas, 3), np.float32)
     picture[:] = np.array(PAPER, np.float32) / 255

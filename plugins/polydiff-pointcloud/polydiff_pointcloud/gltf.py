@@ -91,14 +91,16 @@ class _Buffer:
 def _unit(normals: NDArray[np.float32]) -> NDArray[np.float32]:
     """Bring normals to unit length as exactly as float32 can, as the specification demands."""
     exact = normals.astype(np.float64)
-    return (exact / np.linalg.norm(exact, axis=1, keepdims=True)).astype("<f4")
+    unit: NDArray[np.float32] = (exact / np.linalg.norm(exact, axis=1, keepdims=True)).astype("<f4")
+    return unit
 
 
 def _linear(colors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Give sRGB colours as glTF has those of vertices: in linear light (IEC 61966-2-1)."""
     encoded = colors.astype(np.float64).clip(0, 1)
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    return linear.astype("<f4")
+    light: NDArray[np.float32] = linear.astype("<f4")
+    return light
 
 
 def _padded(content: bytes, filler: bytes) -> bytes:

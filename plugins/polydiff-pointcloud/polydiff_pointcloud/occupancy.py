@@ -20,8 +20,8 @@ def histogram(points: NDArray[np.float32], center: NDArray[np.float64], reach: f
     """
     place = np.floor(((points - center) / reach + 1) / 2 * CELLS).astype(np.int64).clip(0, CELLS - 1)
     index = np.ravel_multi_index(tuple(place.T), (CELLS,) * 3)
-    counts = np.bincount(index, minlength=CELLS**3)
-    return counts / counts.sum()
+    share: NDArray[np.float64] = np.bincount(index, minlength=CELLS**3) / len(points)
+    return share
 
 
 def jensen_shannon(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:

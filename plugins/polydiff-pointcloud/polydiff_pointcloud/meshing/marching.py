@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 from scipy.spatial import cKDTree
-from skimage.measure import marching_cubes
+from skimage import measure
 
 from polydiff_pointcloud.meshing.surface import Surface
 from polydiff_pointcloud.normals import Field
@@ -38,7 +40,8 @@ def marching(field: Field) -> Surface:
     _close(values)
     level = float(np.median(field(field.points)))
     values[values == level] += np.float32(1e-6)  # a corner on the surface would make triangles of no area
-    vertices, faces, _, _ = marching_cubes(values, level)
+    cut: Any = measure.marching_cubes  # untyped
+    vertices, faces, _, _ = cut(values, level)
     return Surface((vertices * cell + origin).astype(np.float32), faces.astype(np.int32), NAME)
 
 
