@@ -1,8 +1,8 @@
 """The page of the demo, made of folders as `polydiff generate` writes them."""
 
-import importlib.util
 import json
 import re
+import runpy
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,10 +16,7 @@ FILE = Path(__file__).parents[3] / "examples" / "demo_page.py"
 
 @pytest.fixture(scope="module")
 def page():
-    spec = importlib.util.spec_from_file_location("demo_page", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return runpy.run_path(str(FILE), run_name="demo_page")["main"]
 
 
 def samples(folder, suffix, content, conditions, endings=()):
@@ -51,7 +48,7 @@ def test_all_modalities_on_one_page(page, tmp_path, capsys):
     samples(tmp_path / "samples" / "digits", ".png", b"", digits, ["-strip.png", ".gif"])
     samples(tmp_path / "samples" / "notes", ".wav", b"", [{"label": "bell", "pitch": "60"}, {"label": "a<b"}])
     samples(tmp_path / "samples" / "furniture", ".ply", ply(cloud, {}), [{"label": "chair"}] * 2, [".gif", "-turn.gif"])
-    page.main(tmp_path)
+    page(tmp_path)
     text = (tmp_path / "index.html").read_text()
     found = Links()
     found.feed(text)
@@ -72,7 +69,7 @@ def test_all_modalities_on_one_page(page, tmp_path, capsys):
 def test_a_missing_modality_is_told(page, tmp_path, capsys):
     cloud = PointCloud(np.zeros((1, 3), np.float32))
     samples(tmp_path / "samples" / "furniture", ".ply", ply(cloud, {}), [{"label": "chair"}])
-    page.main(tmp_path)
+    page(tmp_path)
     text = (tmp_path / "index.html").read_text()
     assert "No samples in <code>samples/digits</code> yet" in text
     assert f"{tmp_path / 'samples' / 'notes'} has no samples" in capsys.readouterr().err
