@@ -48,6 +48,7 @@ class Samples:
         assigned = model.assign(read_wishes(self.label, self.conditions))
         values = {name: [each.value(i) for i in indices] for name, each in assigned.items()}
         guidance = read_guidance(self.guidance, "--guidance")
+        click.echo(f"walking {len(indices)} reference trajectories, {self.reference_steps} steps each", err=True)
         return pose(model, Seeds(self.seed, indices), values, guidance=guidance, steps=self.reference_steps)
 
     def record(self) -> dict[str, Any]:

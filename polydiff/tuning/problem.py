@@ -112,7 +112,8 @@ def pose(
     """
     chosen = model.settings(guidance=guidance)
     if guidance is not None and not conditions and any(map(by_condition, chosen.guidance)):
-        raise UsageError("guidance needs a condition to be guided by")
+        asked = " or ".join(model.conditioners) or "this model has none"
+        raise UsageError(f"guidance needs a condition to be guided by: {asked}")
     schedule, shape = model.denoiser.schedule, model.codec.shape
     denoiser = model.guided(chosen, shape)
     cond = model.condition(conditions, chosen.guidance)

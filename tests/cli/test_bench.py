@@ -60,7 +60,8 @@ def test_a_table_and_the_best(model, capsys):
 )
 def test_bad_requests_are_told_in_a_line(model, capsys, args, code, message):
     assert main(["bench", "samplers", model, "-n", "1", "--reference-steps", "16", *args]) == code
-    said = [line for line in capsys.readouterr().err.splitlines() if "runs, " not in line]
+    err = capsys.readouterr().err
+    said = err[err.index("error: ") :].splitlines()
     assert message in said[0]
     assert len(said) <= 2
 

@@ -18,7 +18,7 @@ def test_a_better_grid_is_kept_and_used(model, tmp_path, capsys):
     assert main(["tune-grid", str(model), *sampler, *FEW, "--label", "all", "--json"]) == 0
     said = capsys.readouterr()
     told = json.loads(said.out)
-    assert said.err.startswith("round 0: error ")
+    assert "\nround 0: error " in said.err
     assert told["kept"]
     assert told["figures"]["error"] < told["figures"]["untuned"]["error"]
     (stored,) = json.loads((model / "model" / "grids.json").read_text())["grids"]
@@ -60,7 +60,8 @@ def test_what_is_no_better_is_not_kept(model, capsys, monkeypatch):
 )
 def test_bad_requests_are_told_in_a_line(model, capsys, args, code, message):
     assert main(["tune-grid", str(model), *FEW, *args]) == code
-    said = capsys.readouterr().err.splitlines()
+    err = capsys.readouterr().err
+    said = err[err.index("error: ") :].splitlines()
     assert message in said[0]
     assert len(said) <= 2
     assert not (model / "model" / "grids.json").exists()
