@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -112,11 +112,11 @@ class PVUNet(EmbeddedBackbone):
         h = self.stem(self.with_channels(x, cond))
         skips: list[Tensor] = []
         for block in self.down:
-            h = block(h, embedding, cond, grids[block.resolution])
+            h = block(h, embedding, cond, grids)
             skips.append(h)
-        h = self.middle(h, embedding, cond, grids[self.middle.resolution])
+        h = self.middle(h, embedding, cond, grids)
         for block in self.up:
-            h = block(torch.cat((h, skips.pop()), 2), embedding, cond, grids[block.resolution])
+            h = block(torch.cat((h, skips.pop()), 2), embedding, cond, grids)
         out: Tensor = self.head(h, embedding)
         return out
 
@@ -159,8 +159,9 @@ class PointVoxelBlock(nn.Module):
         self.skip = nn.Linear(width, to)
         self.perceptron = Perceptron(width, to, embedding, dropout=options.dropout)
 
-    def forward(self, h: Tensor, embedding: Tensor, cond: Condition, voxels: Voxels) -> Tensor:
-        """Map (B, N, width) to (B, N, to)."""
+    def forward(self, h: Tensor, embedding: Tensor, cond: Condition, grids: Mapping[int, Voxels]) -> Tensor:
+        """Map (B, N, width) to (B, N, to), by the grid of this block's resolution."""
+        voxels = grids[self.resolution]
         around = voxels.gather(self.voxels(voxels.mean(h), embedding, cond))
         out: Tensor = self.skip(h) + around + self.perceptron(h, embedding)
         return out

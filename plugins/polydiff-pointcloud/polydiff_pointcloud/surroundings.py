@@ -47,7 +47,7 @@ def surroundings(coordinates: Tensor, resolutions: Sequence[int], real: Tensor |
 
 def _scaled(cube: Tensor, moments: Tensor, count: Tensor, resolution: int, real: Tensor | None) -> Tensor:
     voxels = Voxels.of(cube, resolution, real)
-    total, first, second = voxels.gather(voxels.total(moments)).split((1, 3, 6), 2)
+    total, first, second = torch.split(voxels.gather(voxels.total(moments)), [1, 3, 6], 2)
     least = torch.finfo(total.dtype).tiny  # of padding, which may have no neighbours
     mean, square = first / total.clamp(min=least), second / total.clamp(min=least)
     side = 2 / (resolution - 1)
