@@ -19,7 +19,7 @@ def _options(points: int, count: int) -> Callable[[_Command], _Command]:
     """Give a command the options that both have."""
     options = (
         click.argument("model"),
-        click.argument("cloud", type=click.Path(exists=True, dir_okay=False, path_type=Path)),
+        click.argument("cloud", type=click.Path(path_type=Path)),
         click.option("-n", "--count", type=click.IntRange(1), default=count, show_default=True, help="Clouds to make."),
         click.option(
             "--points", type=click.IntRange(2), default=points, show_default=True, help="Of each, the given included."
