@@ -1,26 +1,31 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := plugins/polydiff-audio plugins/polydiff-image plugins/polydiff-pointcloud
+TRAINED := digits notes furniture
 MANIFESTS := pyproject.toml $(PACKAGES:%=%/pyproject.toml) constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
 .PHONY: demo test test-all check format bench clean-demo
 
-demo: demo/digits/model/model.yaml demo/notes/model/model.yaml  ## Train on handwritten digits and on notes; generate some.
+demo: $(TRAINED:%=demo/%/model/model.yaml)  ## Train on handwritten digits, notes and furniture; generate some; make a page of it.
 	rm -rf demo/samples
 	$(BIN)/polydiff generate demo/digits -n 50 --label all --seed 0 --trajectory --out demo/samples/digits
 	$(BIN)/polydiff generate demo/notes -n 16 --label all --condition pitch=60,64,67,69,72,76,79 --seed 0 --normalize --out demo/samples/notes
+	$(BIN)/polydiff generate demo/furniture -n 15 --label all --size 1024 --seed 0 --trajectory --out demo/samples/furniture
+	$(BIN)/python examples/demo_page.py demo
 	@echo
-	@echo "Look at      demo/samples/digits/sheet.png   ten digits, five of each; the *.gif show how they came out of noise"
-	@echo "Listen to    demo/samples/notes/*.wav        four timbres in turn; sheet.png there shows them"
+	@echo "Open         demo/index.html                 one page: look at digits, listen to notes, turn furniture"
 	@echo "See also     demo/*/previews/                the models while they learnt"
 	@echo "Go on with   $(BIN)/polydiff generate demo/digits -n 16 --label 3 --guidance 2 --out out/"
 	@echo "             $(BIN)/polydiff generate demo/notes -n 4 --label bell --condition pitch=69 --duration 3 --out out/bells"
+	@echo "             $(BIN)/polydiff generate demo/furniture -n 4 --label chair --size 2048 --format glb --out out/chairs"
 	@echo "             $(BIN)/polydiff train folder-64 data.source.path=PATH/TO/YOUR/PICTURES"
 	@echo "             $(BIN)/polydiff train folder-16k data.source.path=PATH/TO/YOUR/SOUNDS"
+	@echo "             $(BIN)/polydiff train folder-2048 data.source.path=PATH/TO/YOUR/SHAPES"
 
 demo/digits/model/model.yaml: PRESET := digits
 demo/notes/model/model.yaml: PRESET := synth-notes
+demo/furniture/model/model.yaml: PRESET := furniture
 
 demo/%/model/model.yaml: | .venv/installed
 	if [ -d demo/$* ]; \

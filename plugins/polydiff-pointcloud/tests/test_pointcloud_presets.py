@@ -51,11 +51,13 @@ def parameters(parts) -> int:
     [
         ("furniture", (2e6, 8e6), ["data.source.count=40"]),
         ("furniture-2048", (3e7, 5e7), ["data.source.count=40", "data.holdout=0.1"]),
+        ("folder-2048", (3e7, 5e7), ["data.holdout=0.2"]),
         ("shapenet-pc15k", (3e7, 6e7), SMALL_SHAPENET),
     ],
 )
 def test_a_preset_trains(preset, size, smaller, shapenet, tmp_path):
-    where = [f"data.source.path={shapenet}", f"data.validation.path={shapenet}"] if preset == "shapenet-pc15k" else []
+    where = [] if preset.startswith("furniture") else [f"data.source.path={shapenet}"]
+    where += [f"data.validation.path={shapenet}"] if preset == "shapenet-pc15k" else []
     low, high = size
     assert low < parameters(build_parts(preset, where)) < high
     parts = build_parts(preset, [*BRIEFLY, *where, *smaller])
@@ -75,4 +77,9 @@ def test_points_are_drawn_as_many_as_encoded():
 
 
 def test_every_preset_is_tested():
-    assert {path.stem for path in PRESETS.iterdir()} == {"furniture", "furniture-2048", "shapenet-pc15k"}
+    assert {path.stem for path in PRESETS.iterdir()} == {
+        "furniture",
+        "furniture-2048",
+        "folder-2048",
+        "shapenet-pc15k",
+    }
