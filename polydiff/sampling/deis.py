@@ -26,7 +26,8 @@ class DEIS(Sampler):
 
     The noise in the state, eps, is taken for a polynomial through its last values and integrated exactly:
     x_s / alpha_s = x_t / alpha_t + sum_i C_i eps_i, C_i = int l_i d(rho) from rho_t to rho_s, with rho = sigma / alpha
-    and l_i the Lagrange polynomials. The first steps are of as high an order as they have values.
+    and l_i the Lagrange polynomials. The first steps are of as high an order as they have values, and a step to where
+    the variable is infinite, as log-rho is where no noise is left, is of first order.
 
     Parameters
     ----------
@@ -57,7 +58,8 @@ class DEIS(Sampler):
         """Go from t to s."""
         x0 = denoise(denoiser, x_t, t, cond)
         eps = noise_in(x_t, x0, t)
-        past = [each for each in carry or () if math.isfinite(self._place(each.level))]
+        ahead = math.isfinite(self._place(s))
+        past = [each for each in carry or () if ahead and math.isfinite(self._place(each.level))]
         places = [self._place(level) for level in (t, *(each.level for each in past))]
         weights = self._weights(denoiser.schedule, places, t, s) if past else []
         x_s = extrapolated(x_t, x0, eps, t, s, list(zip(weights[1:], past, strict=True)))
