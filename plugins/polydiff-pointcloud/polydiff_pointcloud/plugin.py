@@ -98,9 +98,7 @@ def polydiff_checks() -> Iterable[CheckSpec]:
 @polydiff.hookimpl
 def polydiff_conditioners() -> Iterable[ConditionerSpec]:
     """Give the conditioner of points."""
-    yield ConditionerSpec(
-        "cloud", "polydiff_pointcloud.cloud_conditioner:Cloud", "a few points, as tokens"
-    )
+    yield ConditionerSpec("cloud", "polydiff_pointcloud.cloud_conditioner:Cloud", "a few points, as tokens")
 
 
 @polydiff.hookimpl
