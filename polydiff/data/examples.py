@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from polydiff.data.augmentation import Augmentation
 from polydiff.data.codec import Codec
 from polydiff.data.example import CONTENT
-from polydiff.data.order import locate, permutation
+from polydiff.data.order import Order, locate, permutation
 from polydiff.data.source import Source
 from polydiff.errors import DataError
 
@@ -84,7 +84,8 @@ class Batch:
 class ExampleSet(Dataset[Item]):
     """Items of a source, addressed by their position in a run.
 
-    Position p belongs to epoch p // len(self); each epoch visits every item once, in an order of its own.
+    Position p belongs to epoch p // len(self); each epoch visits every item once, in an order of its own, unless
+    `order` says otherwise.
     An item depends on (seed, position) alone: not on what was read before, nor on the process that reads it.
 
     Parameters
@@ -99,6 +100,8 @@ class ExampleSet(Dataset[Item]):
     on_error
         "stop" raises the `DataError` of an item that cannot be read; "skip" puts the item that is next in the
         epoch's order in its place.
+    order
+        Which of `indices` stands at each place of an epoch.
     shuffle
         False visits the items in the order of `indices`.
     """
@@ -113,6 +116,7 @@ class ExampleSet(Dataset[Item]):
         prepare: Mapping[str, Callable[[Any], Any]] | None = None,
         seed: int = 0,
         on_error: Literal["skip", "stop"] = "skip",
+        order: Order = permutation,
         shuffle: bool = True,
     ) -> None:
         if not len(indices):
@@ -126,6 +130,7 @@ class ExampleSet(Dataset[Item]):
         self.prepare = dict(prepare or {})
         self.seed = seed
         self.on_error = on_error
+        self.order = order
         self.shuffle = shuffle
 
     def __len__(self) -> int:
@@ -144,7 +149,7 @@ class ExampleSet(Dataset[Item]):
         unreadable: list[str] = []
         for step in range(len(self)):
             try:
-                x, mask, conditions = self._read(epoch, self._index(epoch, (place + step) % len(self)))
+                x, mask, conditions = self._read(position, self._index(epoch, (place + step) % len(self)))
             except DataError as error:
                 if self.on_error == "stop":
                     raise
@@ -158,15 +163,15 @@ class ExampleSet(Dataset[Item]):
         return self._index(*locate(position, len(self)))
 
     def _index(self, epoch: int, place: int) -> int:
-        order = permutation(len(self), self.seed, epoch) if self.shuffle else range(len(self))
+        order = self.order(len(self), self.seed, epoch) if self.shuffle else range(len(self))
         return int(self.indices[order[place]])
 
-    def _read(self, epoch: int, index: int) -> tuple[Tensor, Tensor | None, dict[str, Any]]:
+    def _read(self, position: int, index: int) -> tuple[Tensor, Tensor | None, dict[str, Any]]:
         example = self.source[index]
         try:
             content = example.content
             if self.augment:
-                rng = np.random.default_rng((self.seed, epoch, index))
+                rng = np.random.default_rng((self.seed, position, index))
                 for change in self.augment:
                     content = change(content, rng)
             x, mask = self.codec.encode(content), self.codec.mask(content)

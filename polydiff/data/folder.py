@@ -10,6 +10,8 @@ from typing import Any
 
 from polydiff.data.example import Example
 from polydiff.data.scan import Found, scan
+from polydiff.data.shards import Shards
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 
 
@@ -23,7 +25,7 @@ class FolderSource(ABC):
     Parameters
     ----------
     path
-        The folder; `~` is the user's home.
+        The folder; `~` is the user's home. Or shards, which hold such files: see `polydiff.data.shards.sharded`.
     suffixes
         The file endings to look for, with their dots, in lower case.
 
@@ -33,26 +35,25 @@ class FolderSource(ABC):
         When the folder is missing, holds no file that can be read, or a table in it is malformed.
     """
 
-    def __init__(self, path: str | Path, suffixes: Collection[str]) -> None:
-        folder = Path(path).expanduser()
-        result = scan(folder, suffixes)
+    def __init__(self, path: str | Path | Shards, suffixes: Collection[str]) -> None:
+        result = path.scan(suffixes) if isinstance(path, Shards) else scan(Path(path).expanduser(), suffixes)
         with ThreadPoolExecutor() as pool:
             faults = list(pool.map(self._fault, result.found))
         checked = list(zip(result.found, faults, strict=True))
         self._files = [file for file, fault in checked if fault is None]
         self._unreadable = result.unreadable + [f"{file.name}: {fault}" for file, fault in checked if fault]
         if not self._files:
-            raise DataError(f"{folder}: none of its {len(checked)} files can be read; {self._unreadable[-1]}")
+            raise DataError(f"{path}: none of its {len(checked)} files can be read; {self._unreadable[-1]}")
         self._classes = _labels(self._files)
         lost = sorted(set(_labels(result.found)) - set(self._classes))
         self._unreadable += [f"label '{label}': none of its files can be read" for label in lost]
 
     @abstractmethod
-    def check(self, path: Path) -> None:
+    def check(self, path: File) -> None:
         """Look at a file's header, quickly, from any thread; raise `DataError` with the reason to refuse."""
 
     @abstractmethod
-    def read(self, path: Path) -> Any:
+    def read(self, path: File) -> Any:
         """Give a file's content; raise `DataError` with the reason when that fails."""
 
     @property
@@ -84,6 +85,10 @@ class FolderSource(ABC):
     def label(self, index: int) -> str | None:
         """Give a file's label."""
         return self._files[index].label
+
+    def file(self, index: int) -> File | None:
+        """Give the file that is all of an item."""
+        return self._files[index].path
 
     def _fault(self, file: Found) -> str | None:
         try:

@@ -101,13 +101,29 @@ def _facts(row: dict[str, Any], where: str) -> Facts:
     file = PurePosixPath(name)
     if file.is_absolute() or ".." in file.parts:
         raise DataError(f"{where}: file_name '{name}' leads out of the folder")
-    label, caption = row.pop("label", None), row.pop("caption", None)
+    try:
+        label, caption, attributes = described(row)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
+    return Facts(file, where, label, caption, attributes)
+
+
+def described(facts: Mapping[str, Any]) -> tuple[str | None, str | None, Mapping[str, Any]]:
+    """Divide facts into label, caption and further attributes.
+
+    Raises
+    ------
+    DataError
+        For a label or caption that is no text; a whole number passes for a label.
+    """
+    attributes = dict(facts)
+    label, caption = attributes.pop("label", None), attributes.pop("caption", None)
     if isinstance(label, int) and not isinstance(label, bool):
         label = str(label)
     for key, value in (("label", label), ("caption", caption)):
         if value is not None and not isinstance(value, str):
-            raise DataError(f"{where}: the {key} is no text: {json.dumps(value)}")
-    return Facts(file, where, label, caption, row)
+            raise DataError(f"the {key} is no text: {json.dumps(value)}")
+    return label, caption, attributes
 
 
 def _number(cell: str) -> int | float | str:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from polydiff.data.metadata import TABLES, Facts, read_table
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 from polydiff.files import is_inside
 
@@ -26,7 +27,7 @@ class Found:
         What its line in a table says, or else the name of the sub-folder that it lies in.
     """
 
-    path: Path
+    path: File
     name: str
     label: str | None = None
     caption: str | None = None

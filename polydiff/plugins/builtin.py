@@ -166,6 +166,7 @@ def polydiff_commands() -> Iterable[CommandSpec]:
     return (
         CommandSpec("train", "polydiff.cli.train:train", "Train a model from a recipe or a preset."),
         CommandSpec("generate", "polydiff.cli.generate:generate", "Generate files from a trained model."),
+        CommandSpec("data", "polydiff.cli.data:data", "Check what a model is to be trained on."),
         CommandSpec("bench", "polydiff.cli.bench:bench", "Compare samplers and time grids on a trained model."),
         CommandSpec("tune-grid", "polydiff.cli.tune_grid:tune_grid", "Tune a trained model's time grid."),
         CommandSpec("verify", "polydiff.cli.verify:verify", "Hold schedules, samplers and guidances to their claims."),

@@ -231,6 +231,9 @@ class ModalitySpec:
     normalize
         As `preview`, `(content) -> content`: brings a sample to the level that files are made for; empty where there
         is no such thing.
+    describe
+        As `preview`, `(content) -> polydiff.data.description.Description`: a content as numbers, for
+        `polydiff data check`, which without it finds no sizes and no duplicates.
     """
 
     kind: ClassVar[str] = "modality"
@@ -247,6 +250,7 @@ class ModalitySpec:
     presets: tuple[PresetSpec, ...] = ()
     metrics: tuple[MetricSpec, ...] = ()
     normalize: str = ""
+    describe: str = ""
 
 
 AnySpec = Spec | ModalitySpec

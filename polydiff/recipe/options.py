@@ -15,11 +15,12 @@ from pydantic_core import to_json
 
 from polydiff.core.denoiser import Denoiser
 from polydiff.core.schedule import Schedule
+from polydiff.data.shards import Shards
 from polydiff.errors import PluginError
 from polydiff.recipe.component import Component
 from polydiff.recipe.problems import first_problem, unknown_here
 
-_WRITTEN: Mapping[Any, Any] = {Schedule: Component, Denoiser: Path}
+_WRITTEN: Mapping[Any, Any] = {Schedule: Component, Denoiser: Path, Shards: str | list[str]}
 """How a recipe writes what is an object to the target."""
 
 
@@ -30,7 +31,7 @@ class Options:
     Attributes
     ----------
     types
-        By name; a `Schedule` is named as a component, a `Denoiser` as a model folder.
+        By name; a `Schedule` is named as a component, a `Denoiser` as a model folder, `Shards` by their patterns.
     defaults
         Of those that can be left out.
     engine
@@ -74,7 +75,7 @@ class Options:
         """Give the values of a component's options, each of its type.
 
         As everywhere in a recipe nothing is guessed: 1 passes for 1.0, but not 1.0 for 1 nor "1" for 1. Lists become
-        tuples, texts become paths ("~" is the home folder) and components stay components.
+        tuples, texts become paths ("~" is the home folder) or shards and components stay components.
 
         Raises
         ------
@@ -108,6 +109,8 @@ class Options:
             raise PluginError(str(component.error(message, name))) from error
         if isinstance(value, Component) and component.origin:
             return Component(value.name, value.options, origin=component.origin.at(name))
+        if self.types[name] is Shards:
+            return Shards((value,) if isinstance(value, str) else tuple(value))
         return _at_home(value)
 
 
@@ -126,6 +129,8 @@ def plain(value: Any) -> Any:
     match value:
         case Path():
             return str(value.absolute())
+        case Shards():
+            return value.in_full()
         case list() | tuple():
             return [plain(item) for item in value]
         case dict():

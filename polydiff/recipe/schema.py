@@ -87,6 +87,8 @@ class DataConfig(Config):
     validation: Source | None = None
     holdout: BelowOne = 0.1
     on_error: Literal["skip", "stop"] = "skip"
+    balance: Literal["class"] | None = None
+    weights: dict[str, Positive] = {}
     augment: list[Augmentation] = []
     workers: Annotated[int, Field(ge=0)] = 0
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
+from polydiff.data.balance import by_label
 from polydiff.data.examples import ExampleSet
-from polydiff.data.order import permutation
+from polydiff.data.order import Order, permutation
 from polydiff.data.source import Source
 from polydiff.data.split import split
 from polydiff.errors import DataError, UsageError
@@ -75,7 +76,7 @@ def assemble(recipe: Recipe) -> Parts:
     codec, conditioners = copy.deepcopy((model.codec, model.conditioners))  # these stay on the CPU, where data are read
     prepare: dict[str, Any] = {name: each.prepare for name, each in conditioners.items()}
     make = partial(ExampleSet, codec=codec, prepare=prepare, seed=recipe.train.seed, on_error=data.on_error)
-    examples = make(source, indices, augment=augment)
+    examples = make(source, indices, augment=augment, order=_order(source, indices, data))
     held_out = make(held_source, held_indices) if held_indices else None
     objective = Objective(build(TimesSpec, recipe.objective.times), build(WeightingSpec, recipe.objective.weighting))
     return Parts(recipe, model, examples, held_out, objective, host().load(host().modality(modality), "preview"))
@@ -101,6 +102,12 @@ def _hold_out(source: Source, data: DataConfig, modality: str) -> tuple[Sequence
         return indices.tolist(), source, held.tolist()
     held_source = build(SourceSpec, data.validation, modality=modality)
     return range(len(source)), held_source, range(len(held_source))
+
+
+def _order(source: Source, indices: Sequence[int], data: DataConfig) -> Order:
+    if data.balance is None and not data.weights:
+        return permutation
+    return by_label([source.label(index) for index in indices], data.balance, data.weights)
 
 
 def _contents(source: Source, indices: Sequence[int], seed: int) -> Iterator[Any]:

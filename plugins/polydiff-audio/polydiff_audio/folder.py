@@ -10,6 +10,8 @@ from typing import Any
 
 from polydiff.data.example import Example
 from polydiff.data.folder import FolderSource
+from polydiff.data.shards import sharded
+from polydiff.data.tar import File, identity
 from polydiff.errors import DataError, UsageError
 from polydiff_audio.cache import Cache
 from polydiff_audio.header import HIGHEST_RATE, LOWEST_RATE, SUFFIXES, Header, read_header
@@ -87,11 +89,11 @@ class Folder(FolderSource):
         self.level = _LEVELS[normalize or "peak"] if level is None else level
         self.cache = None if cache is None else Cache(Path(cache).expanduser())
         self.max_seconds = max_seconds
-        self._headers: dict[Path, Header] = {}
+        self._headers: dict[File, Header] = {}
         super().__init__(path, SUFFIXES)
         self._parts = [part for file in range(len(self._files)) for part in self._divided(file)]
 
-    def check(self, path: Path) -> None:
+    def check(self, path: File) -> None:
         """Read a file's header."""
         header = read_header(path)
         recording = self._recording(path, header)
@@ -101,7 +103,7 @@ class Folder(FolderSource):
             raise DataError(f"is {seconds:.0f} s long, more than {self.max_seconds:g}; {ways}")
         self._headers[path] = header
 
-    def read(self, path: Path) -> Recording:
+    def read(self, path: File) -> Recording:
         """Give all of a file, not yet read."""
         return self._recording(path, self._headers[path])
 
@@ -128,12 +130,17 @@ class Folder(FolderSource):
         """Give the label of an item's file."""
         return super().label(self._parts[index].file)
 
+    def file(self, index: int) -> File | None:
+        """Give the file that is all of an item, unless it is divided."""
+        part = self._parts[index]
+        return super().file(part.file) if part.time is None else None
+
     @property
     def _whole(self) -> bool:
         """Whether items are more than what their files hold, and are therefore made as a whole."""
         return self.trim is not None or self.normalize is not None or self.cache is not None
 
-    def _recording(self, path: Path, header: Header) -> Recording:
+    def _recording(self, path: File, header: Header) -> Recording:
         return Recording.whole(path, header, channels=self.channels, rate=self.rate)
 
     def _divided(self, file: int) -> Iterator[_Part]:
@@ -162,14 +169,8 @@ class Folder(FolderSource):
 
     def _key(self, recording: Recording) -> dict[str, Any]:
         """Say all that an item depends on."""
-        try:
-            stat = recording.path.stat()
-        except OSError as error:
-            raise DataError(f"cannot be opened: {error.strerror}") from error
         return {
-            "path": str(recording.path.resolve()),
-            "size": stat.st_size,
-            "modified": stat.st_mtime_ns,
+            **identity(recording.path),
             "rate": recording.rate,
             "channels": recording.policy,
             "start": recording.start,
@@ -178,6 +179,9 @@ class Folder(FolderSource):
             "normalize": self.normalize,
             "level": self.level,
         }
+
+
+WebDataset = sharded(Folder)
 
 
 def _check_options(

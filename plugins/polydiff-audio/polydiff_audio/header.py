@@ -12,6 +12,7 @@ from typing import Any
 
 import soundfile
 
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 
 SUFFIXES = (".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav")
@@ -46,7 +47,7 @@ class Header:
     rate: int
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: File) -> Header:
     """Look at a file, whatever its name ends in, without decoding it.
 
     An MP3 is believed when it says how long it is; one without the usual header (Xing, Info) and of varying bit rate
@@ -81,7 +82,7 @@ def header_of(file: soundfile.SoundFile) -> Header:
 
 
 @contextmanager
-def open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
+def open_sound(path: File) -> Iterator[soundfile.SoundFile]:
     """Open a file to read from it.
 
     Raises
@@ -90,13 +91,19 @@ def open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
         With the reason, when it cannot be opened or libsndfile fails on it within the `with`.
     """
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:  # as bytes, because a name need not be valid UTF-8
+        with _sound(path) as file:
             yield file
     except soundfile.LibsndfileError as error:
         raise DataError(_reason(path, error)) from error
 
 
-def _reason(path: Path, error: Any) -> str:
+def _sound(path: File) -> soundfile.SoundFile:
+    if isinstance(path, Path):
+        return soundfile.SoundFile(os.fsencode(path))  # as bytes, because a name need not be valid UTF-8
+    return soundfile.SoundFile(path.open("rb"))
+
+
+def _reason(path: File, error: Any) -> str:
     try:
         with path.open("rb") as file:
             if not file.read(1):
@@ -120,7 +127,7 @@ def _check_wav(log: str) -> None:
         raise DataError(f"is truncated: {promised - there} of its {promised} bytes of sound are missing")
 
 
-def _check_ogg(path: Path) -> None:
+def _check_ogg(path: File) -> None:
     """Look for a whole last page with its mark (RFC 3533, section 6)."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _OGG_PAGE))

@@ -36,6 +36,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         backbones=(BackboneSpec("unet1d", "polydiff_audio.unet1d:UNet1D", "U-Net for waveforms and frames"),),
         sources=(
             SourceSpec("folder", "polydiff_audio.folder:Folder", "a tree of recordings"),
+            SourceSpec("webdataset", "polydiff_audio.folder:WebDataset", "tar shards of recordings"),
             SourceSpec("synth", "polydiff_audio.synth:Synth", "notes of synthetic instruments"),
             SourceSpec("espeak", "polydiff_audio.espeak:Espeak", "words spoken by espeak-ng"),
         ),
@@ -48,6 +49,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         ),
         preview="polydiff_audio.sheet:contact_sheet",
         trajectory="polydiff_audio.sheet:trajectory",
+        describe="polydiff_audio.describing:describe",
         normalize="polydiff_audio.levels:to_full_scale",
         augmentations=(
             AugmentationSpec("crop", "polydiff_audio.augmentations:Crop", "a random part"),

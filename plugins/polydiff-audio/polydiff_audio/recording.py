@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import gcd
-from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
 
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 from polydiff_audio.header import Header, header_of, open_sound
 from polydiff_audio.resample import check_rates, reach, resample, resampled_frames
@@ -41,7 +41,7 @@ class Recording:
         Of the part, at that rate.
     """
 
-    path: Path
+    path: File
     header: Header
     policy: Channels
     rate: int
@@ -49,7 +49,7 @@ class Recording:
     frames: int
 
     @classmethod
-    def whole(cls, path: Path, header: Header, *, channels: Channels = "keep", rate: int | None = None) -> Self:
+    def whole(cls, path: File, header: Header, *, channels: Channels = "keep", rate: int | None = None) -> Self:
         """Make a recording of all of a file.
 
         Parameters

@@ -8,6 +8,8 @@ from pathlib import Path
 from PIL import Image
 
 from polydiff.data.folder import FolderSource
+from polydiff.data.shards import sharded
+from polydiff.data.tar import File
 from polydiff.errors import UsageError
 from polydiff_image.pictures import PIXEL_LIMIT, SUFFIXES, open_picture, read_picture
 
@@ -38,10 +40,13 @@ class Folder(FolderSource):
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             super().__init__(path, SUFFIXES)
 
-    def check(self, path: Path) -> None:
+    def check(self, path: File) -> None:
         """Read a file's header."""
         open_picture(path, self.max_pixels).close()
 
-    def read(self, path: Path) -> Image.Image:
+    def read(self, path: File) -> Image.Image:
         """Decode a file."""
         return read_picture(path, self.max_pixels, self.shrink_to)
+
+
+WebDataset = sharded(Folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 
 SUFFIXES = (".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -25,7 +26,7 @@ PIXEL_LIMIT = 178_956_970
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF")
 
 
-def open_picture(path: Path, max_pixels: int) -> Image.Image:
+def open_picture(path: File, max_pixels: int) -> Image.Image:
     """Read a file's header; the pixels follow when they are needed.
 
     Raises
@@ -34,7 +35,7 @@ def open_picture(path: Path, max_pixels: int) -> Image.Image:
         With the reason: unreadable, no picture, or more pixels than `max_pixels`.
     """
     try:
-        picture = Image.open(path, formats=_FORMATS)
+        picture = Image.open(path if isinstance(path, Path) else path.open("rb"), formats=_FORMATS)
     except UnidentifiedImageError:
         raise DataError("is no picture in a format that is read") from None
     except Image.DecompressionBombError:
@@ -52,7 +53,7 @@ def open_picture(path: Path, max_pixels: int) -> Image.Image:
     return picture
 
 
-def read_picture(path: Path, max_pixels: int, shrink_to: int | None = None) -> Image.Image:
+def read_picture(path: File, max_pixels: int, shrink_to: int | None = None) -> Image.Image:
     """Read a picture, upright as its EXIF orientation says; of an animation, the first frame.
 
     Parameters

@@ -30,6 +30,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         sources=(
             SourceSpec("digits", "polydiff_image.digits:Digits", "1,797 real handwritten digits, 8x8"),
             SourceSpec("folder", "polydiff_image.folder:Folder", "a tree of picture files"),
+            SourceSpec("webdataset", "polydiff_image.folder:WebDataset", "tar shards of picture files"),
             SourceSpec("glyphs", "polydiff_image.glyphs:Glyphs", "the characters of fonts, with their names"),
         ),
         files=(
@@ -39,6 +40,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         ),
         preview="polydiff_image.sheet:contact_sheet",
         trajectory="polydiff_image.sheet:trajectory",
+        describe="polydiff_image.describing:describe",
         augmentations=(
             AugmentationSpec("flip", "polydiff_image.augmentations:Flip", "left and right, half of the time"),
             AugmentationSpec("crop", "polydiff_image.augmentations:Crop", "a random part"),

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from polydiff.data.folder import FolderSource
-from polydiff.errors import DataError
+from polydiff.data.shards import Shards, sharded
+from polydiff.data.tar import File, identity
 from polydiff_pointcloud import reading
 from polydiff_pointcloud.cache import Cache
 from polydiff_pointcloud.cloud import PointCloud
@@ -58,25 +59,23 @@ class Folder(FolderSource):
         max_points: int = reading.DEFAULT.max_points,
     ) -> None:
         self.options = Options(points, normals, colors, up, normalize, max_points)
-        self.root = Path(path).expanduser()
+        self.root = None if isinstance(path, Shards) else Path(path).expanduser()
         self.cache = None if cache is None else Cache(Path(cache).expanduser())
         super().__init__(path, reading.SUFFIXES)
 
-    def check(self, path: Path) -> None:
+    def check(self, path: File) -> None:
         """Look at a file's header."""
         reading.check(path, self.options, self.root)
 
-    def read(self, path: Path) -> PointCloud:
+    def read(self, path: File) -> PointCloud:
         """Give a file's points."""
         if self.cache is None:
             return reading.read(path, self.options, self.root)
         return self.cache.cloud(self._key(path), lambda: reading.read(path, self.options, self.root))
 
-    def _key(self, path: Path) -> dict[str, Any]:
+    def _key(self, path: File) -> dict[str, Any]:
         """Say all that a cloud depends on."""
-        try:
-            stat = path.stat()
-        except OSError as error:
-            raise DataError(f"cannot be opened: {error.strerror}") from error
-        identity = {"path": str(path.resolve()), "size": stat.st_size, "modified": stat.st_mtime_ns}
-        return {**identity, **asdict(self.options)}
+        return {**identity(path), **asdict(self.options)}
+
+
+WebDataset = sharded(Folder)

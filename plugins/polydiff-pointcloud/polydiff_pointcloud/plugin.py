@@ -39,6 +39,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         ),
         sources=(
             SourceSpec("folder", "polydiff_pointcloud.folder:Folder", "a tree of meshes or point files"),
+            SourceSpec("webdataset", "polydiff_pointcloud.folder:WebDataset", "tar shards of meshes or point files"),
             SourceSpec("furniture", "polydiff_pointcloud.furniture:Furniture", "tables, chairs, shelves, ..."),
             SourceSpec("pc15k", "polydiff_pointcloud.pc15k:PC15k", "PointFlow's sampled ShapeNet"),
         ),
@@ -64,6 +65,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         ),
         preview="polydiff_pointcloud.sheet:contact_sheet",
         trajectory="polydiff_pointcloud.sheet:trajectory",
+        describe="polydiff_pointcloud.describing:describe",
         augmentations=(
             AugmentationSpec("rotate", "polydiff_pointcloud.augmentations:Rotate", "about the upright axis, or any"),
             AugmentationSpec("scale", "polydiff_pointcloud.augmentations:Scale", "larger or smaller"),

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 from polydiff_pointcloud.cloud import PointCloud
 from polydiff_pointcloud.reading import arrays, gltf_header, mesh_headers, ply, text
@@ -21,12 +22,12 @@ from polydiff_pointcloud.reading.options import Options
 from polydiff_pointcloud.reading.raw import Raw
 from polydiff_pointcloud.sampling import sample_surface
 
-_POINTS: Mapping[str, Callable[[Path, Options, np.random.Generator], Raw]] = MappingProxyType(
+_POINTS: Mapping[str, Callable[[File, Options, np.random.Generator], Raw]] = MappingProxyType(
     {".npy": arrays.read_npy, ".npz": arrays.read_npz, ".xyz": text.read}
 )
 """How files of nothing but points are read."""
 
-_CHECKS: Mapping[str, Callable[[Path, Options], None]] = MappingProxyType(
+_CHECKS: Mapping[str, Callable[[File, Options], None]] = MappingProxyType(
     {
         ".3mf": mesh_headers.check_3mf,
         ".npy": arrays.check_npy,
@@ -46,13 +47,13 @@ SUFFIXES: frozenset[str] = _GLTF.union(_CHECKS)
 DEFAULT = Options()
 
 
-def check(path: Path, options: Options, root: Path) -> None:
+def check(path: File, options: Options, root: Path | None) -> None:
     """Look at a file's header, quickly.
 
     Parameters
     ----------
     root
-        The folder that files which it names have to stay in.
+        The folder that files which it names have to stay in; `None` for a file in an archive, which names none.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def check(path: Path, options: Options, root: Path) -> None:
         raise DataError(f"cannot be opened: {error.strerror or error}") from error
 
 
-def read(path: Path, options: Options, root: Path) -> PointCloud:
+def read(path: File, options: Options, root: Path | None) -> PointCloud:
     """Read a file that has passed `check`: the same cloud each time, wherever the file lies.
 
     Raises
@@ -101,7 +102,7 @@ def read_cloud(path: Path, options: Options = DEFAULT) -> PointCloud:
         raise DataError(f"{path}: {error}") from error
 
 
-def _read(path: Path, options: Options, root: Path, rng: np.random.Generator) -> PointCloud:
+def _read(path: File, options: Options, root: Path | None, rng: np.random.Generator) -> PointCloud:
     suffix = path.suffix.lower()
     if suffix in _POINTS:
         return _POINTS[suffix](path, options, rng).cloud(options)

@@ -9,8 +9,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 from polydiff_pointcloud.reading.limits import check_bytes
 from polydiff_pointcloud.reading.options import Options
@@ -25,7 +25,7 @@ _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+def open_archive(path: File) -> Iterator[zipfile.ZipFile]:
     """Open an archive; a member gives no more bytes than the archive's directory says.
 
     Raises
@@ -34,7 +34,7 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         When it is none, when members are encrypted or packed in an unusual way, or when one that is read is damaged.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             for member in archive.infolist():
                 if member.flag_bits & 1 or member.compress_type not in _METHODS:
                     raise DataError(f"is encrypted or packed in an unusual way: {member.filename}")
@@ -43,7 +43,7 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         raise DataError("is no ZIP archive, or damaged or truncated") from error
 
 
-def stored(path: Path, suffix: str) -> io.BytesIO:
+def stored(path: File, suffix: str) -> io.BytesIO:
     """Unpack the members that end in `suffix` into an archive that is not packed, block by block: unlike `read()`, that
     gives no more bytes than the directory says even where it lies.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from tokenize import TokenError
 from typing import IO, Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 from polydiff_pointcloud.reading.archive import open_archive
 from polydiff_pointcloud.reading.limits import check_count
@@ -36,7 +36,7 @@ class _Array:
         return 3 * self.count * self.dtype.itemsize
 
 
-def check_npy(path: Path, options: Options) -> None:
+def check_npy(path: File, options: Options) -> None:
     """Look at the header."""
     with path.open("rb") as file:
         array = _header(file, options)
@@ -45,14 +45,14 @@ def check_npy(path: Path, options: Options) -> None:
         raise DataError(f"is truncated: {missing} of the {array.bytes} bytes of its array are missing")
 
 
-def read_npy(path: Path, options: Options, rng: np.random.Generator) -> Raw:
+def read_npy(path: File, options: Options, rng: np.random.Generator) -> Raw:
     """Read the points that are kept."""
     with path.open("rb") as file:
         array = _header(file, options)
         return Raw(_picked(file, array, choose(array.count, options.points, rng)))
 
 
-def check_npz(path: Path, options: Options) -> None:
+def check_npz(path: File, options: Options) -> None:
     """Look at the headers of the arrays that are asked for."""
     with open_archive(path) as archive:
         counts = {name: _member(archive, member, options)[1].count for name, member in _members(archive, options)}
@@ -60,7 +60,7 @@ def check_npz(path: Path, options: Options) -> None:
         raise DataError(f"has {', '.join(f'{count} {name}' for name, count in counts.items())}; as many are needed")
 
 
-def read_npz(path: Path, options: Options, rng: np.random.Generator) -> Raw:
+def read_npz(path: File, options: Options, rng: np.random.Generator) -> Raw:
     """Read the points that are kept; no more than a block of them is in memory."""
     check_npz(path, options)
     parts: dict[str, Numbers] = {}

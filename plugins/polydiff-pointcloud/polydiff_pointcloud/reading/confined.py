@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from PIL import Image
 
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 from polydiff.files import is_inside
 
@@ -19,21 +20,21 @@ class Confined:
 
     Parameters
     ----------
-    folder
-        That the mesh lies in, which names are relative to.
+    file
+        The mesh, which names are relative to.
     root
-        That a named file has to stay in.
+        That a named file has to stay in; `None` for a mesh that is in no folder.
     """
 
-    def __init__(self, folder: Path, root: Path) -> None:
-        self.folder = folder
+    def __init__(self, file: File, root: Path | None) -> None:
+        self.file = file
         self.root = root
         self.fault: DataError | None = None
 
     def get(self, name: str) -> bytes:
         """Read a file; raise `DataError` when it is refused or cannot be read."""
         try:
-            path = locate(name, self.folder, self.root)
+            path = locate(name, self.file, self.root)
             content = path.read_bytes()
             if path.suffix.lower() in Image.registered_extensions():
                 _check_picture(name, content)
@@ -47,17 +48,21 @@ class Confined:
     __getitem__ = get
 
 
-def locate(name: str, folder: Path, root: Path) -> Path:
-    """Give the path of what a file in `folder` names, as it stands or as a URI.
+def locate(name: str, file: File, root: Path | None) -> Path:
+    """Give the path of what a file names, as it stands or as a URI.
 
     Raises
     ------
     DataError
-        When it has a scheme such as `http:`, lies outside `root` or is no file.
+        When it has a scheme such as `http:`, lies outside `root` or is no file, or `file` is in an archive.
     """
     if ":" in name:
         raise DataError(f"names '{_short(name)}'; only files in its folder are read, and nothing is fetched")
-    paths = [folder / spelled.replace("\\", "/") for spelled in dict.fromkeys((name.strip(), unquote(name.strip())))]
+    if root is None or not isinstance(file, Path):
+        raise DataError(f"names '{_short(name)}'; a mesh in an archive has to be whole in itself")
+    paths = [
+        file.parent / spelled.replace("\\", "/") for spelled in dict.fromkeys((name.strip(), unquote(name.strip())))
+    ]
     if not all(is_inside(root, path) for path in paths):
         raise DataError(f"names '{_short(name)}', which lies outside its folder")
     found = next((path for path in paths if path.is_file()), None)

@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 from polydiff_pointcloud.reading.confined import locate
 from polydiff_pointcloud.reading.limits import check_bytes, check_count
@@ -20,7 +21,7 @@ _NUMBERS = 6
 """For each vertex in an array of indices, where each vertex has two triangles."""
 
 
-def check(path: Path, options: Options, root: Path) -> None:
+def check(path: File, options: Options, root: Path | None) -> None:
     """Look at the JSON of a `.gltf` or a `.glb`: versions, numbers of vertices, named files.
 
     Raises
@@ -32,12 +33,12 @@ def check(path: Path, options: Options, root: Path) -> None:
     content = _json_of(path) if path.suffix.lower() == ".glb" else path.read_bytes()
     try:
         document = json.loads(content)
-        _check_document(document, path.parent, root, options)
+        _check_document(document, path, root, options)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise DataError(f"is no glTF, or damaged: {type(error).__name__}: {error}") from error
 
 
-def _json_of(path: Path) -> bytes:
+def _json_of(path: File) -> bytes:
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(20)
@@ -51,7 +52,7 @@ def _json_of(path: Path) -> bytes:
         return file.read(json_length)
 
 
-def _check_document(document: dict[str, Any], folder: Path, root: Path, options: Options) -> None:
+def _check_document(document: dict[str, Any], path: File, root: Path | None, options: Options) -> None:
     version = str(document["asset"]["version"])
     if not version.startswith("2."):
         raise DataError(f"is of version {version} of glTF; 2 is read")
@@ -61,7 +62,7 @@ def _check_document(document: dict[str, Any], folder: Path, root: Path, options:
     for part in (*document.get("buffers", ()), *document.get("images", ())):
         uri = part.get("uri")
         if uri is not None and not uri.startswith("data:"):
-            locate(uri, folder, root)
+            locate(uri, path, root)
     accessors = document.get("accessors", [])
     most = _NUMBERS * options.max_points
     large = next((each["count"] for each in accessors if each["count"] > most), None)

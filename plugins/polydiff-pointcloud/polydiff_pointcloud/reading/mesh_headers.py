@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from pathlib import Path
 
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 from polydiff_pointcloud.reading.archive import check_expansion, open_archive
 from polydiff_pointcloud.reading.limits import check_bytes, check_count
@@ -14,13 +14,13 @@ _STL_HEADER, _STL_TRIANGLE = 84, 50
 """Bytes of a binary STL."""
 
 
-def check_obj(path: Path, options: Options) -> None:
+def check_obj(path: File, options: Options) -> None:
     """See that there is text, and not too much."""
     if b"\0" in _start(path, options):
         raise DataError("is no OBJ file: it is no text")
 
 
-def check_off(path: Path, options: Options) -> None:
+def check_off(path: File, options: Options) -> None:
     """See that the numbers of vertices and faces are there, and within reach."""
     check_count(off_counts(_start(path, options))[0], options, "vertices")
 
@@ -38,7 +38,7 @@ def off_counts(content: bytes) -> tuple[int, int]:
     return vertices, faces
 
 
-def check_stl(path: Path, options: Options) -> None:
+def check_stl(path: File, options: Options) -> None:
     """See that a binary file is whole and that one of text has an end."""
     start, size = _start(path, options), path.stat().st_size
     triangles = struct.unpack("<I", start[80:84])[0] if len(start) >= _STL_HEADER else 0
@@ -56,7 +56,7 @@ def check_stl(path: Path, options: Options) -> None:
     return None
 
 
-def check_3mf(path: Path, options: Options) -> None:
+def check_3mf(path: File, options: Options) -> None:
     """See what the archive would unpack to."""
     with open_archive(path) as archive:
         check_expansion(archive, options)
@@ -64,7 +64,7 @@ def check_3mf(path: Path, options: Options) -> None:
             raise DataError("is no 3MF file: it has no 3D/3dmodel.model")
 
 
-def _start(path: Path, options: Options) -> bytes:
+def _start(path: File, options: Options) -> bytes:
     """Read the beginning of a file that is neither empty nor too large."""
     check_bytes(path.stat().st_size, options)
     with path.open("rb") as file:

@@ -11,6 +11,7 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 from polydiff_pointcloud.colors import encode_vertex_colors
 from polydiff_pointcloud.normalising import normalise, upright
@@ -23,7 +24,9 @@ from polydiff_pointcloud.reading.picking import choose
 from polydiff_pointcloud.reading.raw import Raw, check_finite
 
 
-def read_geometry(path: Path, options: Options, root: Path) -> tuple[list[trimesh.Trimesh], list[trimesh.PointCloud]]:
+def read_geometry(
+    path: File, options: Options, root: Path | None
+) -> tuple[list[trimesh.Trimesh], list[trimesh.PointCloud]]:
     """Give the meshes of a file, each where its scene puts it, or else its points. Lines, and points beside
     meshes, are left out.
 
@@ -32,7 +35,7 @@ def read_geometry(path: Path, options: Options, root: Path) -> tuple[list[trimes
     DataError
         When it cannot be read, names a file outside `root`, or has neither meshes nor points.
     """
-    resolver = Confined(path.parent, root)
+    resolver = Confined(path, root)
     try:
         shapes = _shapes(path, options, resolver)
     except (OSError, DataError):
@@ -86,7 +89,7 @@ def points_of(clouds: Sequence[trimesh.PointCloud], options: Options, rng: np.ra
     return Raw(points[chosen], None, colors)
 
 
-def _shapes(path: Path, options: Options, resolver: Confined) -> list[trimesh.parent.Geometry]:
+def _shapes(path: File, options: Options, resolver: Confined) -> list[trimesh.parent.Geometry]:
     """Let trimesh read a file, which may raise nearly anything."""
     with warnings.catch_warnings(), np.errstate(all="ignore"), _opened(path) as file:
         # NumPy gives what it could read before the fault, with this warning.
@@ -103,7 +106,7 @@ def _shapes(path: Path, options: Options, resolver: Confined) -> list[trimesh.pa
         return [shape for shape in scene.dump() if len(getattr(shape, "vertices", ()))]
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: File) -> IO[bytes]:
     return stored(path, ".model") if path.suffix.lower() == ".3mf" else path.open("rb")
 
 
@@ -113,7 +116,7 @@ def _check_size(scene: trimesh.Scene, options: Options) -> None:
     check_count(sum(len(getattr(shape, "vertices", ())) for shape in shown), options, "vertices")
 
 
-def _check_faces(meshes: Sequence[trimesh.Trimesh], path: Path) -> None:
+def _check_faces(meshes: Sequence[trimesh.Trimesh], path: File) -> None:
     for mesh in meshes:
         if mesh.faces.shape[1:] != (3,):
             raise DataError("has faces that are no triangles, and cannot be made some")

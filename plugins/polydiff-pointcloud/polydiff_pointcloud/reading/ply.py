@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 from polydiff_pointcloud.reading.limits import check_bytes, check_count
 from polydiff_pointcloud.reading.options import Options
@@ -17,7 +17,7 @@ from polydiff_pointcloud.reading.raw import NAMES, Numbers, Raw
 _PARTS = {"points": ("x", "y", "z"), "normals": ("nx", "ny", "nz"), "colors": ("red", "green", "blue")}
 
 
-def check(path: Path, options: Options) -> None:
+def check(path: File, options: Options) -> None:
     """Look at the header."""
     header = read_header(path)
     check_count(header.count("vertex"), options, "vertices")
@@ -35,12 +35,12 @@ def check(path: Path, options: Options) -> None:
             raise DataError(f"is truncated: {missing} of the {needed} bytes of its points are missing")
 
 
-def holds_faces(path: Path) -> bool:
+def holds_faces(path: File) -> bool:
     """Tell a mesh from points."""
     return read_header(path).count("face") > 0
 
 
-def read_points(path: Path, options: Options, rng: np.random.Generator) -> Raw:
+def read_points(path: File, options: Options, rng: np.random.Generator) -> Raw:
     """Read the points that are kept."""
     header = read_header(path)
     check_count(header.count("vertex"), options)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 
 _LONGEST = 1 << 16
@@ -68,7 +68,7 @@ class Header:
         return sum(element.count for element in self.elements if element.name == name)
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: File) -> Header:
     """Read the header of a file; raise `DataError` when it is none."""
     with path.open("rb") as file:
         content = file.read(_LONGEST)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
 import numpy as np
 
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 from polydiff_pointcloud.reading.limits import check_count
 from polydiff_pointcloud.reading.options import Options
@@ -17,7 +17,7 @@ from polydiff_pointcloud.reading.raw import Numbers, Raw
 _SEPARATORS = bytes.maketrans(b",;", b"  ")
 
 
-def check(path: Path, options: Options) -> None:
+def check(path: File, options: Options) -> None:
     """Look at the first row."""
     with path.open("rb") as file:
         first = next(_rows(file), None)
@@ -30,7 +30,7 @@ def check(path: Path, options: Options) -> None:
     _check_columns(count, options)
 
 
-def read(path: Path, options: Options, rng: np.random.Generator) -> Raw:
+def read(path: File, options: Options, rng: np.random.Generator) -> Raw:
     """Count the rows, and read those that are kept."""
     with path.open("rb") as file:
         count = sum(1 for _ in _rows(file))

@@ -21,6 +21,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         sources=(
             SourceSpec("waves", "__PACKAGE__.sources:Waves", "synthetic sines, squares and triangles"),
             SourceSpec("folder", "__PACKAGE__.sources:Folder", "a tree of text files, a number a line"),
+            SourceSpec("webdataset", "__PACKAGE__.sources:WebDataset", "tar shards of such text files"),
         ),
         files=(FileKindSpec("txt", "__PACKAGE__.files:txt", "a number a line", suffix=".txt"),),
         preview="__PACKAGE__.files:preview",

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from polydiff.data.example import Example
 from polydiff.data.folder import FolderSource
+from polydiff.data.shards import sharded
+from polydiff.data.tar import File
 from polydiff.errors import DataError
 
 
@@ -67,17 +69,20 @@ class Folder(FolderSource):
     def __init__(self, path: Path) -> None:
         super().__init__(path, {".txt", ".csv"})
 
-    def check(self, path: Path) -> None:
+    def check(self, path: File) -> None:
         """Read the whole file, which is small."""
         self.read(path)
 
-    def read(self, path: Path) -> NDArray[np.float32]:
+    def read(self, path: File) -> NDArray[np.float32]:
         """Give the numbers of a file."""
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_bytes().decode("utf-8").splitlines()
             curve = np.array([float(line) for line in lines if line and not line.startswith("#")], np.float32)
         except (OSError, ValueError) as error:
             raise DataError(str(error)) from error
         if len(curve) < 2 or not np.isfinite(curve).all():
             raise DataError("a curve has two numbers or more, all of them finite")
         return curve
+
+
+WebDataset = sharded(Folder)
