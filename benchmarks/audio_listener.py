@@ -1,4 +1,4 @@
-"""A classifier of spoken words that learns from real speech alone, and the distances in its hidden layer."""
+"""A classifier of sounds, words or timbres, that learns from real ones alone; its hidden layer measures distances."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ QUIET = 1e-4
 
 
 class Listener(nn.Module):
-    """Tells words apart by log-mel spectra: 40 bands up to half the rate, 25 ms every 10 ms."""
+    """Tells kinds of sounds apart by log-mel spectra: 40 bands up to half the rate, 25 ms every 10 ms."""
 
-    def __init__(self, rate: int, words: int, width: int = 96, hidden: int = 64) -> None:
+    def __init__(self, rate: int, kinds: int, width: int = 96, hidden: int = 64) -> None:
         super().__init__()
         self.mel = load_torchaudio().transforms.MelSpectrogram(
             rate, n_fft=rate // 40, hop_length=rate // 100, n_mels=40, norm="slaney", mel_scale="slaney"
@@ -27,7 +27,7 @@ class Listener(nn.Module):
             layers += [nn.Conv1d(channels, width, 5, padding=2), nn.BatchNorm1d(width), nn.ReLU(), nn.MaxPool1d(2)]
         self.body = nn.Sequential(*layers)
         self.hidden = nn.Linear(2 * width, hidden)
-        self.head = nn.Linear(hidden, words)
+        self.head = nn.Linear(hidden, kinds)
 
     def hear(self, x: Tensor) -> Tensor:
         """Give the hidden layer's activations, (n, hidden), of clips of one length, (n, samples)."""
@@ -36,19 +36,19 @@ class Listener(nn.Module):
         return activations
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give logits, (n, words)."""
+        """Give logits, (n, kinds)."""
         logits: Tensor = self.head(dropout(self.hear(x), 0.3, self.training))
         return logits
 
 
-def train_listener(x: Tensor, labels: Tensor, rate: int, words: int) -> Listener:
-    """Train on clips, (n, samples), and the indices of their words, (n,).
+def train_listener(x: Tensor, labels: Tensor, rate: int, kinds: int) -> Listener:
+    """Train on clips, (n, samples), and the indices of their kinds, (n,).
 
     Each time a clip is used it is up to 40 ms later, up to 6 dB softer or louder, and has white noise 20 to 60 dB
     below it.
     """
     torch.manual_seed(0)
-    net = Listener(rate, words)
+    net = Listener(rate, kinds)
     optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-2)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     for _ in range(STEPS):

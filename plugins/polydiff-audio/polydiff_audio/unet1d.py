@@ -22,7 +22,8 @@ class UNet1D(UNet):
     The changes of resolution are anti-aliased, because what folds or mirrors there is heard. With one channel, a
     waveform, most of the time is spent at the full resolution, which is therefore narrow and has one block on the way
     up only; the defaults have about 8 million parameters. Frames of spectra bring their bins as channels, are short,
-    and want a wide first level: for 129 bins, say, `channels=128, multipliers=(1, 2), factors=2, blocks=1`.
+    and want a first level some times as wide as there are bins, or what is sharp is learnt slowly: for 64 bins, say,
+    `channels=256, multipliers=(1, 1, 1), factors=4, blocks=(0, 1, 1), attention=(-1,)`.
 
     Parameters
     ----------
