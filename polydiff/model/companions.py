@@ -52,7 +52,7 @@ class Companions:
             When it is of other data than `model`, or told of other conditions.
         """
         if path not in self._loaded:
-            from polydiff.model.load import load  # noqa: PLC0415 (it imports `Model`, which has companions)
+            from polydiff.model.loading import load  # noqa: PLC0415 (it imports `Model`, which has companions)
 
             self._loaded[path] = load(path)
             _check(path, self._loaded[path], model)

@@ -95,7 +95,7 @@ def explicit(schedule: Schedule, steps: int, *, times: tuple[float, ...]) -> Ten
     path = torch.tensor(times, dtype=torch.float64)
     if len(path) != steps + 1:
         raise UsageError(f"time grid 'times' has {len(path)} times, which is not one more than the {steps} steps")
-    if (path[0], path[-1]) != (1, 0) or not (path.diff() < 0).all():
+    if path[0] != 1 or path[-1] != 0 or not (path.diff() < 0).all():
         raise UsageError("time grid 'times' needs times that fall from 1 to 0, each smaller than the one before")
     return path
 
