@@ -55,6 +55,21 @@ class Denoiser(nn.Module, ABC):
             As `x_t`.
         """
 
+    def variance(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
+        """Give the variance of each number of x_0 given x_t, as `x_t`, for denoisers that have learned it or know it.
+
+        A network that has learned the variance v of the step from t to s (Nichol & Dhariwal 2021,
+        https://arxiv.org/abs/2102.09672) knows it too: v is what `DDPM` makes of this one.
+
+        Raises
+        ------
+        UsageError
+            When this denoiser has no variance: a mean is all that samplers usually ask for.
+        """
+        raise UsageError(
+            f"{type(self).__name__} estimates x_0 alone and has no variance; use variance 'small' or 'large'"
+        )
+
 
 class Around(Denoiser):
     """A denoiser made from one inside."""
@@ -68,6 +83,10 @@ class Around(Denoiser):
     def attention_layers(self) -> tuple[str, ...]:
         """Those of the one inside."""
         return self.denoiser.attention_layers
+
+    def variance(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
+        """Give that of the one inside."""
+        return self.denoiser.variance(x_t, t, cond)
 
     def along(self, times: Tensor) -> Sequence[Denoiser]:
         """Follow the one inside, if it is not the same at each step."""

@@ -80,6 +80,18 @@ class Mixture(Denoiser):
         x0 = self.means + gain * (x_t[:, None] - means)
         return (posterior.view(*posterior.shape, *trailing) * x0).sum(1)
 
+    def variance(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
+        """Give Var[x_0 | x_t], number by number: that within the components and that between them."""
+        means, v, alpha = self._level(t, x_t)
+        posterior = self._log_joint(x_t, t, cond).softmax(1)
+        trailing = (1,) * (self.means.ndim - 1)
+        gain = (alpha * self.stds**2 / v**2).view(-1, len(self.stds), *trailing)
+        x0 = self.means + gain * (x_t[:, None] - means)
+        weights = posterior.view(*posterior.shape, *trailing)
+        mean = (weights * x0).sum(1, keepdim=True)
+        within = (self.stds**2 * (1 - (alpha * self.stds / v) ** 2)).view(-1, len(self.stds), *trailing)
+        return (weights * (within + (x0 - mean) ** 2)).sum(1)
+
     def log_density(self, x_t: Tensor, t: Tensor | float, cond: Condition | None = None) -> Tensor:
         """Give log p_t(x_t), (B,), in nats."""
         return self._log_joint(x_t, t, cond).logsumexp(1)
@@ -154,6 +166,11 @@ class Gaussian(Denoiser):
         alpha, sigma = (per_sample(c, x_t).to(x_t) for c in self.schedule(t))
         gain = alpha * self.std**2 / (alpha**2 * self.std**2 + sigma**2)
         return self.mean + gain * (x_t - alpha * self.mean)
+
+    def variance(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
+        """Give Var[x_0 | x_t] = s^2 sigma^2 / (alpha^2 s^2 + sigma^2)."""
+        alpha, sigma = (per_sample(c, x_t).to(x_t) for c in self.schedule(t))
+        return (self.std**2 * sigma**2 / (alpha**2 * self.std**2 + sigma**2)).expand_as(x_t)
 
     def flow(self, x_t: Tensor, t: Tensor | float, s: Tensor | float) -> Tensor:
         """Carry x_t along the probability flow from t to s: the standardised value stays."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from polydiff.core.condition import Condition
@@ -22,10 +23,12 @@ class DDPM(Sampler):
     ----------
     variance
         "small" is v = b sigma_s / sigma_t, the posterior's own for known x_0; "large" is v = b, the one for data N(0,
-        I). The step that ends at sigma_s = 0 adds no noise.
+        I); "learned" adds to the small variance what the denoiser's own `variance` of x_0 contributes,
+        (alpha_s b^2 / sigma_t^2)^2 Var[x_0 | x_t], which makes it the true one of x_s given x_t (Bao et al. 2022,
+        https://arxiv.org/abs/2201.06503). The step that ends at sigma_s = 0 adds no noise.
     """
 
-    def __init__(self, *, variance: Literal["small", "large"] = "small") -> None:
+    def __init__(self, *, variance: Literal["small", "large", "learned"] = "small") -> None:
         self.variance = variance
 
     def step(
@@ -36,7 +39,15 @@ class DDPM(Sampler):
         a = t.alpha / s.alpha
         remaining = (s.sigma / t.sigma) ** 2
         b2 = t.sigma**2 - a**2 * s.sigma**2
-        x_s = a * remaining * x_t + s.alpha * b2 / t.sigma**2 * x0
+        of_x0 = s.alpha * b2 / t.sigma**2
+        x_s = a * remaining * x_t + of_x0 * x0
         if s.sigma == 0:
             return Step(x_s, x0)
-        return Step(x_s + math.sqrt(b2 * remaining if self.variance == "small" else b2) * noise(), x0)
+        match self.variance:
+            case "small":
+                return Step(x_s + math.sqrt(b2 * remaining) * noise(), x0)
+            case "large":
+                return Step(x_s + math.sqrt(b2) * noise(), x0)
+            case "learned":
+                learned = denoiser.variance(x_t, torch.tensor(t.t, dtype=torch.float64), cond)
+                return Step(x_s + (b2 * remaining + of_x0**2 * learned).sqrt() * noise(), x0)

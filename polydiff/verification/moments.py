@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from polydiff.core.condition import Condition
-from polydiff.core.denoiser import Denoiser
+from polydiff.core.denoiser import Around, Denoiser
 from polydiff.core.noise import Seeds
 from polydiff.core.oracle import Gaussian
 from polydiff.core.schedule import Schedule
@@ -37,13 +37,11 @@ class Affine:
         return self.shift + self.slope * mean, self.slope**2 * variance + self.spread.square().sum()
 
 
-class Watching(Denoiser):
+class Watching(Around):
     """Another denoiser; remembers what it is asked."""
 
     def __init__(self, denoiser: Denoiser) -> None:
-        super().__init__()
-        self.schedule = denoiser.schedule
-        self.denoiser = denoiser
+        super().__init__(denoiser)
         self.asked: list[tuple[Tensor, Tensor]] = []
 
     def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
