@@ -17,8 +17,7 @@ from polydiff.plugins.host import host
 from polydiff.plugins.specs import ModalitySpec, PresetSpec
 
 if TYPE_CHECKING:
-    from polydiff.data.source import Source
-    from polydiff.recipe.component import Component
+    from polydiff.recipe.schema import DataConfig
 
 REPORT, SHEET = "data-report.json", "data-sheet.png"
 
@@ -57,7 +56,7 @@ def check(
     as_json: bool,
 ) -> None:
     """Read every item of SOURCE once and report what is wrong with some: a folder or tar shards (with --modality), or
-    the data.source of a recipe, a preset or a run.
+    the sources of a recipe, a preset or a run.
 
     KEY=VALUE changes a recipe (data.source.path=photos), or sets an option of the folder (max_pixels=1000000). Findings
     are no failure: the exit code is 0 unless nothing can be read.
@@ -65,11 +64,11 @@ def check(
     from polydiff.data.report import record  # noqa: PLC0415 (imports torch)
     from polydiff.data.survey import sample, survey  # noqa: PLC0415
     from polydiff.plugins.specs import SourceSpec  # noqa: PLC0415
-    from polydiff.recipe.build import build, complete  # noqa: PLC0415
+    from polydiff.recipe.build import build_source, complete  # noqa: PLC0415
 
-    modality, component = _found(source, overrides, modality)
+    modality, config = _found(source, overrides, modality)
     spec = host().modality(modality)
-    examples: Source = build(SourceSpec, component, modality=modality)
+    examples = build_source(config, modality)
     describe = host().load(spec, "describe") if spec.describe else None
     with counting(len(examples), "items") as advance:
         found = survey(examples, describe, workers=workers, on_item=advance)
@@ -78,7 +77,7 @@ def check(
     sheet = host().load(spec, "preview")([examples[index].content for index in chosen], captions)
     report = {
         "modality": modality,
-        "source": complete(SourceSpec, component, modality=modality).flat(),
+        "sources": [complete(SourceSpec, each, modality=modality).flat() for each in (config.source, *config.also)],
         "described": describe is not None,
         **record(examples, found),
         "sheet": SHEET,
@@ -90,7 +89,7 @@ def check(
         _show(report, out)
 
 
-def _found(source: str, overrides: Sequence[str], modality: str | None) -> tuple[str, Component]:
+def _found(source: str, overrides: Sequence[str], modality: str | None) -> tuple[str, DataConfig]:
     """Give the modality and the source that an argument stands for; a file goes before a preset of its very name."""
     from polydiff.data.tar import is_url  # noqa: PLC0415 (imports torch)
     from polydiff.recipe.load import load_recipe  # noqa: PLC0415
@@ -111,12 +110,13 @@ def _found(source: str, overrides: Sequence[str], modality: str | None) -> tuple
             raise UsageError(f"there is no folder, recipe, run or preset '{source}'; of presets, {near}")
         path = host().preset(source)
     recipe = load_recipe(path, overrides)
-    return recipe.modality, recipe.data.source
+    return recipe.modality, recipe.data
 
 
-def _plain(source: str, overrides: Sequence[str], modality: str | None, option: str) -> tuple[str, Component]:
+def _plain(source: str, overrides: Sequence[str], modality: str | None, option: str) -> tuple[str, DataConfig]:
     """Make the source of a folder or of shards."""
     from polydiff.recipe.component import Component  # noqa: PLC0415 (imports torch)
+    from polydiff.recipe.schema import DataConfig  # noqa: PLC0415
     from polydiff.recipe.yaml import parse  # noqa: PLC0415
 
     known = [entry.spec.name for entry in host().all(ModalitySpec)]
@@ -130,7 +130,7 @@ def _plain(source: str, overrides: Sequence[str], modality: str | None, option: 
         if not sign or not key.isidentifier():
             raise UsageError(f"'{override}' sets no option of the source; write OPTION=VALUE")
         options[key] = parse(value, lambda _: override)[0]  # noqa: B023 (called here)
-    return modality, Component("folder" if option == "path" else "webdataset", options)
+    return modality, DataConfig(source=Component("folder" if option == "path" else "webdataset", options))
 
 
 def _write(out: Path, contents: dict[str, bytes]) -> None:

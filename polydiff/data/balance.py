@@ -1,7 +1,8 @@
-"""Some items more often than others: shares of every epoch, by label."""
+"""Some items more often than others: shares of every epoch, by label and by source."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -58,36 +59,55 @@ class Shares:
         return order
 
 
-def by_label(labels: Sequence[str | None], balance: Balance, weights: Mapping[str, float]) -> Shares:
-    """Make the order in which labels have the shares that a recipe asks for.
+def weighted(
+    labels: Sequence[str | None],
+    sources: Sequence[int],
+    *,
+    balance: Balance = None,
+    weights: Mapping[str, float] | None = None,
+    source_weights: Sequence[float] = (1.0,),
+) -> Shares:
+    """Make the order in which labels and sources have the shares that a recipe asks for.
 
     Parameters
     ----------
-    labels
+    labels, sources
         Of the items.
     balance
         "class" gives all labels the same share, `None` each as much as it has items; before weights.
     weights
         How many times as often the items of a label come; 1 for those that are not named.
+    source_weights
+        How many times as often the items of each source come.
 
     Raises
     ------
     DataError
-        When an item has no label, no item has a label that is weighted, or a share is less than one item of an epoch.
+        When an item has no label and labels count, no item has a label that is weighted, or a share is less than one
+        item of an epoch.
     """
-    if None in labels:
+    weights = weights or {}
+    if None in labels and (balance or weights):
         missing = f"{labels.count(None)} of {len(labels)} items have no label"
         raise DataError(f"data.balance and data.weights go by label, and {missing}; `polydiff data check` names them")
-    names, groups, counts = np.unique(np.array(labels, dtype=str), return_inverse=True, return_counts=True)
+    known = dict.fromkeys(labels)
     for label in weights:
-        if label not in names:
-            raise DataError(f"data.weights: {unknown('label', label, names.tolist())}")
-    shares = np.array([weights.get(name, 1.0) for name in names.tolist()]) * (1 if balance == "class" else counts)
+        if label not in known:
+            raise DataError(f"data.weights: {unknown('label', label, map(str, known))}")
+    counts = Counter(zip(labels, sources, strict=True))
+    shares = {group: count * source_weights[group[1]] for group, count in counts.items()}
+    if balance == "class":
+        totals = {each: sum(share for (label, _), share in shares.items() if label == each) for each in known}
+        shares = {group: share / totals[group[0]] for group, share in shares.items()}
+    shares = {group: share * weights.get(str(group[0]), 1.0) for group, share in shares.items()}
+    numbers = {group: number for number, group in enumerate(sorted(counts, key=str))}
+    groups = np.array([numbers[group] for group in zip(labels, sources, strict=True)])
     try:
-        return Shares(groups, shares)
+        return Shares(groups, np.array([shares[group] for group in numbers]))
     except ValueError as error:
-        least = names[int(shares.argmin())]
-        raise DataError(f"data.weights: the share of '{least}' is less than one of {len(labels)} items") from error
+        lightest, _ = min(shares, key=lambda group: shares[group])
+        least = f"the share of the label '{lightest}'" if lightest is not None else "the share of a source"
+        raise DataError(f"{least} is less than one of {len(labels)} items: weights are too far apart") from error
 
 
 def _quotas(places: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:

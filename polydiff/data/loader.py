@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -44,16 +45,20 @@ def batches(
             batch_sampler=positions,  # type: ignore[arg-type]  # any iterable of index sequences serves
             num_workers=workers,
             collate_fn=_as_read,
+            worker_init_fn=_leave_signals,
             pin_memory=pin_memory,
         )
         stream = iter(loader)
     reported: set[str] = set()
-    for batch in stream:
-        if isinstance(batch, PolydiffError):
-            raise batch
-        new = tuple(line for line in batch.unreadable if line not in reported)
-        reported.update(new)
-        yield replace(batch, unreadable=new)
+    try:
+        for batch in stream:
+            if isinstance(batch, PolydiffError):
+                raise batch
+            new = tuple(line for line in batch.unreadable if line not in reported)
+            reported.update(new)
+            yield replace(batch, unreadable=new)
+    finally:
+        del stream  # ends the processes at once: an error's traceback would keep them, and they the program's end
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,12 @@ class _Reader(Dataset[Batch | PolydiffError]):
             return collate([self.examples[position] for position in positions])
         except PolydiffError as error:
             return error
+
+
+def _leave_signals(_worker: int) -> None:
+    """Let the process that asked decide what Ctrl-C or a batch system's SIGTERM to the whole group means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _as_read(batch: Any) -> Any:

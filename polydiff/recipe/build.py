@@ -13,13 +13,15 @@ from torch import Tensor
 from polydiff.core.denoiser import Denoiser
 from polydiff.core.prediction import PREDICTIONS, Prediction
 from polydiff.core.schedule import Schedule
+from polydiff.data.joined import Joined
+from polydiff.data.source import Source
 from polydiff.errors import PluginError, RecipeError, UsageError, unknown
 from polydiff.plugins.host import host
-from polydiff.plugins.specs import BackboneSpec, GuidanceSpec, ScheduleSpec, Spec
+from polydiff.plugins.specs import BackboneSpec, GuidanceSpec, ScheduleSpec, SourceSpec, Spec
 from polydiff.recipe.component import Component
 from polydiff.recipe.options import Options, plain
 from polydiff.recipe.origin import KeyPath, Origin
-from polydiff.recipe.schema import ModelConfig
+from polydiff.recipe.schema import DataConfig, ModelConfig
 from polydiff.recipe.shape import map_components, slot
 from polydiff.sampling.grid import GRIDS, time_grid
 
@@ -73,6 +75,15 @@ def build(
     takes = inspect.signature(target).parameters
     context = {name: value for name, value in context.items() if name in takes or name not in OFFERED}
     return _make(target, component, context, ENGINE.get(spec_type, ()), load)
+
+
+def build_source(data: DataConfig, modality: str) -> Source:
+    """Make what a recipe trains on, of all of its sources; raises as `build` does."""
+    first: Source = build(SourceSpec, data.source, modality=modality)
+    if not data.also:
+        return first
+    further = {f"also.{place}": build(SourceSpec, each, modality=modality) for place, each in enumerate(data.also)}
+    return Joined({"source": first, **further})
 
 
 def build_prediction(component: Component) -> Prediction:

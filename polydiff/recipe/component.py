@@ -89,3 +89,16 @@ class ConditionConfig(Component):
     """
 
     dropout: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+
+@dataclass(frozen=True)
+class FurtherSource(Component):
+    """A source beside the first.
+
+    Attributes
+    ----------
+    weight
+        How many times as often its items come as those of the first.
+    """
+
+    weight: Annotated[float, Field(gt=0)] = 1.0

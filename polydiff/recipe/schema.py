@@ -18,7 +18,7 @@ from polydiff.plugins.specs import (
     TimesSpec,
     WeightingSpec,
 )
-from polydiff.recipe.component import Component, ConditionConfig
+from polydiff.recipe.component import Component, ConditionConfig, FurtherSource
 
 
 def _undotted(name: str) -> str:
@@ -48,6 +48,7 @@ Schedule = Annotated[Component, ScheduleSpec]
 Sampler = Annotated[Component, SamplerSpec]
 Guidance = Annotated[Component, GuidanceSpec]
 Source = Annotated[Component, SourceSpec]
+Further = Annotated[FurtherSource, SourceSpec]
 Augmentation = Annotated[Component, AugmentationSpec]
 Times = Annotated[Component, TimesSpec]
 Weighting = Annotated[Component, WeightingSpec]
@@ -84,6 +85,7 @@ class DataConfig(Config):
     """What is trained on."""
 
     source: Source
+    also: list[Further] = []
     validation: Source | None = None
     holdout: BelowOne = 0.1
     on_error: Literal["skip", "stop"] = "skip"

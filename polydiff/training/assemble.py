@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
-from polydiff.data.balance import by_label
+from polydiff.data.balance import weighted
 from polydiff.data.examples import ExampleSet
+from polydiff.data.joined import Joined
 from polydiff.data.order import Order, permutation
 from polydiff.data.source import Source
 from polydiff.data.split import split
@@ -19,7 +20,7 @@ from polydiff.errors import DataError, UsageError
 from polydiff.model.model import Model
 from polydiff.plugins.host import host
 from polydiff.plugins.specs import AugmentationSpec, ConditionerSpec, SourceSpec, TimesSpec, WeightingSpec
-from polydiff.recipe.build import build, resolve
+from polydiff.recipe.build import build, build_source, resolve
 from polydiff.recipe.schema import DataConfig, Recipe
 from polydiff.training.objective import Objective
 from polydiff.training.preview import Draw
@@ -61,7 +62,7 @@ def assemble(recipe: Recipe) -> Parts:
     """
     recipe = resolve(recipe)
     modality, data = recipe.modality, recipe.data
-    source: Source = build(SourceSpec, data.source, modality=modality)
+    source = build_source(data, modality)
     recipe = _complete(recipe, source)
     torch.manual_seed(recipe.train.seed)
     model = Model.from_config(recipe)
@@ -105,9 +106,15 @@ def _hold_out(source: Source, data: DataConfig, modality: str) -> tuple[Sequence
 
 
 def _order(source: Source, indices: Sequence[int], data: DataConfig) -> Order:
-    if data.balance is None and not data.weights:
+    if data.balance is None and not data.weights and all(each.weight == 1 for each in data.also):
         return permutation
-    return by_label([source.label(index) for index in indices], data.balance, data.weights)
+    return weighted(
+        [source.label(index) for index in indices],
+        [source.place(index) if isinstance(source, Joined) else 0 for index in indices],
+        balance=data.balance,
+        weights=data.weights,
+        source_weights=[1.0, *(each.weight for each in data.also)],
+    )
 
 
 def _contents(source: Source, indices: Sequence[int], seed: int) -> Iterator[Any]:

@@ -36,7 +36,7 @@ def test_findings_are_told_written_and_drawn(check, spoilt, place):
     assert "licence: not said (6)\nlicence: CC0 (1)\n" in said.out
     report = json.loads((place / "data-report.json").read_text())
     assert (report["items"], report["readable"], report["classes"]) == (8, 7, {"cat": 4, "dog": 2})
-    assert report["source"] == {"name": "folder", "path": str(spoilt), "shrink_to": None, "max_pixels": 100_000_000}
+    assert report["sources"] == [{"name": "folder", "path": str(spoilt), "shrink_to": None, "max_pixels": 100_000_000}]
     with Image.open(place / "data-sheet.png") as sheet:
         assert sheet.width > 96
 
@@ -53,12 +53,12 @@ def test_shards_are_checked_as_folders_are(check, spoilt, place):
     report = json.loads(said.out)
     assert (report["readable"], report["classes"]) == (7, {"cat": 4, "dog": 2})
     assert report["unreadable"][0].startswith("a.tar/metadata.csv: is a table")
-    assert report["source"]["shards"] == [str(place / "a.tar")]
+    assert report["sources"][0]["shards"] == [str(place / "a.tar")]
 
 
 def test_the_source_of_a_recipe_or_a_preset_is_checked(check, spoilt, place):
     said = check("folder-64", f"data.source.path={spoilt}", "--json")
-    assert (said.code, json.loads(said.out)["source"]["shrink_to"]) == (0, 128)
+    assert (said.code, json.loads(said.out)["sources"][0]["shrink_to"]) == (0, 128)
     said = check("digits")
     assert said.code == 0
     assert "1797 items can be read, 10 classes" in said.out
@@ -90,3 +90,12 @@ def test_what_cannot_be_checked_is_refused(check, pictures, args, code, message)
     folder = pictures("a.png")
     said = check(*(arg.format(folder=folder, file=folder / "a.png") for arg in args if arg))
     assert (said.code, message in said.err) == (code, True), said.err
+
+
+def test_all_sources_of_a_recipe_are_checked_together(check, pictures, tmp_path):
+    first = pictures("cat/1.png")
+    second = tmp_path / "second"
+    (second / "dog").mkdir(parents=True)
+    (second / "dog/1.png").write_bytes((first / "cat/1.png").read_bytes())
+    said = check("folder-64", f"data.source.path={first}", f"data.also=[{{name: folder, path: {second}, weight: 2}}]")
+    assert "cat/1.png = also.0/dog/1.png with labels 'cat' and 'dog'" in said.out

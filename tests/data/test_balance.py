@@ -7,11 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polydiff.data.balance import Shares, by_label
+from polydiff.data.balance import Shares, weighted
 from polydiff.data.order import deal, permutation
 from polydiff.errors import DataError
 
 LABELS = ["cat"] * 90 + ["dog"] * 9 + ["emu"]
+
+
+def by_label(labels, balance=None, weights=None):
+    return weighted(labels, [0] * len(labels), balance=balance, weights=weights)
 
 
 def shares_of(order, epochs=3):
@@ -19,7 +23,7 @@ def shares_of(order, epochs=3):
 
 
 def test_balanced_classes_have_the_same_share_of_every_epoch():
-    for counts in shares_of(by_label(LABELS, "class", {})):
+    for counts in shares_of(by_label(LABELS, "class")):
         assert sum(counts.values()) == len(LABELS)
         assert max(counts.values()) - min(counts.values()) <= 1
 
@@ -31,8 +35,21 @@ def test_weights_multiply_the_share_of_each_item_or_of_each_class():
     assert shares_of(by_class, 1) == [{"cat": 25, "dog": 50, "emu": 25}]
 
 
+def test_sources_have_shares_by_their_weights_and_keep_classes_even():
+    labels, sources = ["cat"] * 60 + ["dog"] * 20 + ["cat"] * 20, [0] * 80 + [1] * 20
+
+    def counts(**options):
+        order = weighted(labels, sources, source_weights=(1.0, 3.0), **options)
+        return Counter((labels[i], sources[i]) for i in order(100, 0, 0))
+
+    assert counts() == {("cat", 0): 43, ("dog", 0): 14, ("cat", 1): 43}  # 60 : 20 : 60
+    assert counts(balance="class") == {("cat", 0): 25, ("dog", 0): 50, ("cat", 1): 25}
+    unlabelled = weighted([None] * 3, [0, 0, 1], source_weights=(1.0, 4.0))
+    assert Counter(unlabelled(3, 0, 0).tolist())[2] == 2
+
+
 def test_the_items_of_a_class_are_all_met_before_any_comes_again():
-    order = by_label(LABELS, "class", {})
+    order = by_label(LABELS, "class")
     met = [i for epoch in range(8) for i in order(len(LABELS), 5, epoch)]
     cats = [i for i in met if LABELS[i] == "cat"]
     dogs = [i for i in met if LABELS[i] == "dog"]
@@ -43,7 +60,7 @@ def test_the_items_of_a_class_are_all_met_before_any_comes_again():
 
 
 def test_the_order_is_a_function_of_seed_and_epoch_alone():
-    forwards, backwards = by_label(LABELS, "class", {}), by_label(LABELS, "class", {})
+    forwards, backwards = by_label(LABELS, "class"), by_label(LABELS, "class")
     there = [forwards(100, 1, epoch).tolist() for epoch in range(5)]
     back = [backwards(100, 1, epoch).tolist() for epoch in reversed(range(5))]
     assert there == back[::-1]
@@ -69,9 +86,9 @@ def test_cards_are_shuffled_apart_for_each_group_and_from_epochs():
 @pytest.mark.parametrize(
     ("labels", "weights", "message"),
     [
-        (["cat", None], {}, r"1 of 2 items have no label"),
+        (["cat", None], {"cat": 2.0}, r"1 of 2 items have no label"),
         (["cat", "dog"], {"dgo": 2.0}, r"data\.weights: unknown label 'dgo'; did you mean 'dog'"),
-        (["cat", "dog"], {"dog": 0.001}, r"the share of 'dog' is less than one of 2 items"),
+        (["cat", "dog"], {"dog": 0.001}, r"the share of the label 'dog' is less than one of 2 items"),
     ],
 )
 def test_what_cannot_be_is_refused(labels, weights, message):

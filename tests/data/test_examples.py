@@ -1,10 +1,13 @@
 """Items addressed by position, and batches of them."""
 
+import multiprocessing
+
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from polydiff.data.balance import weighted
 from polydiff.data.codec import Codec
 from polydiff.data.example import Example
 from polydiff.data.examples import ExampleSet, collate
@@ -169,6 +172,28 @@ def test_stop_stops_the_loader(workers):
     chosen = examples(broken=(1,), shuffle=False, on_error="stop")
     with pytest.raises(DataError, match=r"^number 1: is broken$"):
         list(batches(chosen, [[0], [1]], workers=workers))
+
+
+def test_an_error_ends_the_loading_processes_at_once():
+    stream = batches(examples(broken=(1,), shuffle=False, on_error="stop"), [[0], [1], [2]], workers=1)
+    next(stream)
+    with pytest.raises(DataError) as caught:
+        next(stream)
+    assert caught.tb is not None  # which would hold the processes
+    assert not multiprocessing.active_children()
+
+
+def test_an_order_of_shares_is_the_same_with_workers_and_augments_repeats_anew():
+    labels, positions = ["even", "odd", "even", "even", "even", "even"], [range(k, k + 6) for k in range(0, 60, 6)]
+    order = weighted(labels, [0] * 6, balance="class")
+    chosen = examples(n=6, order=order, augment=[shake])
+    met = read(chosen, positions)
+    assert met == read(chosen, positions, workers=2)
+    assert met[30:] == read(
+        examples(n=6, order=weighted(labels, [0] * 6, balance="class"), augment=[shake]), positions[5:]
+    )
+    assert sum(int(x) == 1 for x in met) == 30
+    assert len(set(met)) == 60
 
 
 def test_stop_raises_what_the_scan_left_out():
