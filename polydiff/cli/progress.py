@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -57,7 +58,7 @@ class _Display(ABC):
         minutes = run.recipe.train.max_minutes
         fraction = max(step / run.steps, metrics["seconds"] / (60 * minutes) if minutes else 0.0)
         self.start = self.start or (time.monotonic(), fraction)
-        self.show(step, min(fraction, 1.0), metrics["loss"], metrics["samples_per_s"])
+        self.show(step, min(fraction, 1.0), metrics.get("loss", math.nan), metrics["samples_per_s"])
 
     @polydiff.hookimpl
     def polydiff_validation_end(self, run: Run, step: int, report: Any) -> None:

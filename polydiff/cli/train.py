@@ -34,6 +34,7 @@ LISTED = 10
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Of the run; runs/NAME by default.")
 @click.option("--resume", is_flag=True, help="Go on with the run folder RECIPE, exactly where it stopped.")
+@click.option("--accept-changes", is_flag=True, help="With --resume: go on although the recipe makes it another run.")
 @click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="GPUs, or processes on a CPU.")
 @click.option("--accelerator", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
 @click.option("--strategy", type=click.Choice(["auto", "ddp"]), default="auto", show_default=True)
@@ -45,6 +46,7 @@ def train(
     overrides: tuple[str, ...],
     out: Path | None,
     resume: bool,
+    accept_changes: bool,
     devices: int,
     accelerator: str,
     strategy: str,
@@ -59,11 +61,15 @@ def train(
     from polydiff.training.assemble import assemble  # noqa: PLC0415 (it imports torch)
     from polydiff.training.order import check_shares  # noqa: PLC0415
     from polydiff.training.processes import launch  # noqa: PLC0415
+    from polydiff.training.resume import check_changes  # noqa: PLC0415
 
+    if accept_changes and not resume:
+        raise UsageError("--accept-changes goes with --resume")
     if out is not None and not resume:
         _check_new(out)
-    changes = [*overrides, f"train.precision={precision}"] if precision else overrides
-    parts = assemble(_resumed(recipe, out, changes) if resume else _new(recipe, changes))
+    overrides = (*overrides, f"train.precision={precision}") if precision else overrides
+    parts = assemble(_resumed(recipe, out, overrides) if resume else _new(recipe, overrides))
+    accepted = check_changes(Path(recipe), parts.recipe, accept=accept_changes) if resume else []
     if print_recipe:
         _print(parts.recipe)
         return 0
@@ -77,6 +83,8 @@ def train(
     )
     if processes.first:
         _note_long_warmup(parts.recipe.train)
+        for change in accepted:
+            click.echo(f"note: changed for the rest of the run: {change}", err=True)
     if dry_run:
         _rehearse(parts, processes)
         return 0
@@ -191,6 +199,8 @@ def _conclude(run: Run, outcome: Outcome) -> None:
         return
     why = {"finished": "done", "time": "out of time", "patience": "no better any more"}[outcome.reason]
     click.echo(f"{why} after {made}{_figures(run, progress)}")
+    if progress.skipped:
+        click.echo(f"note: {progress.skipped} steps were left out, as their loss or gradient was not finite", err=True)
     labels = " --label all" if "label" in run.recipe.conditions else ""
     click.echo(f"model: {run.model}")
     click.echo(f"try:   polydiff generate {run.folder} -n 16{labels} --out {run.folder / 'samples'}")
@@ -199,6 +209,6 @@ def _conclude(run: Run, outcome: Outcome) -> None:
 def _figures(run: Run, progress: Progress) -> str:
     """Say what the validation of the model that is kept has measured."""
     figures, which = progress.figures, ""
-    if run.recipe.train.validation.patience is not None:
+    if run.recipe.train.keeps_best:
         figures, which = progress.best, f" at step {progress.best_step}, the best"
     return f": validation loss {figures['loss']:.4f} ± {figures['ci']:.4f}{which}" if figures else ""

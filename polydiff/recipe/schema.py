@@ -139,6 +139,7 @@ class CheckpointConfig(Config):
 
     every: Count = 500
     keep: Count = 2
+    best: bool = False
 
 
 class TrainConfig(Config):
@@ -150,13 +151,19 @@ class TrainConfig(Config):
     clip: Positive | None = 1.0
     seed: Seed = 0
     max_minutes: Positive | None = None
+    max_bad_steps: Count = 10
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     optimizer: OptimizerConfig = OptimizerConfig()
     ema: EmaConfig = EmaConfig()
     validation: ValidationConfig = ValidationConfig()
     preview: PreviewConfig = PreviewConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
-    loggers: list[Literal["tensorboard"]] = []
+    loggers: list[Literal["csv", "mlflow", "tensorboard", "wandb"]] = []
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the model is the best one by its validation loss, not the last."""
+        return self.checkpoint.best or self.validation.patience is not None
 
 
 class Recipe(ModelConfig):

@@ -19,7 +19,12 @@ from polydiff.errors import ModelError
 
 FORMAT = 1
 STATE = "state.json"
+RECIPE = "recipe.yaml"
 MANIFEST = "manifest.json"
+
+
+class DamagedError(ModelError):
+    """A checkpoint is not what was written."""
 
 
 def path_of(checkpoints: Path, step: int) -> Path:
@@ -33,8 +38,8 @@ def steps(checkpoints: Path) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-def write(checkpoint: Path, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]) -> None:
-    """Write a checkpoint aside and rename it, so that the folder is whole or not there.
+def write(checkpoint: Path, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any], recipe: str) -> None:
+    """Write a checkpoint aside and rename it, so that the folder is whole or what it was before.
 
     Parameters
     ----------
@@ -42,29 +47,65 @@ def write(checkpoint: Path, tensors: Mapping[str, Mapping[str, Tensor]], state: 
         The tensors of each file, named without its suffix.
     state
         What JSON can hold.
+    recipe
+        What the run is made by, as YAML.
 
     Raises
     ------
     PolydiffError
         When the system refuses (disk full, ...); nothing is left behind.
     """
-    aside = checkpoint.with_name(f".{checkpoint.name}.part")
+    aside, old = checkpoint.with_name(f".{checkpoint.name}.part"), checkpoint.with_name(f".{checkpoint.name}.old")
     try:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         for name, group in tensors.items():
             files.write(aside / f"{name}.safetensors", save({k: t.contiguous() for k, t in group.items()}))
         files.write(aside / STATE, _json({"format": FORMAT, **state}))
+        files.write(aside / RECIPE, recipe.encode())
         digests = {path.name: files.sha256(path) for path in sorted(aside.iterdir())}
         files.write(aside / MANIFEST, _json(digests))
         _sync(aside)
-        shutil.rmtree(checkpoint, ignore_errors=True)
+        if checkpoint.exists():
+            checkpoint.rename(old)
         aside.rename(checkpoint)
         _sync(checkpoint.parent)
     except OSError as error:
         raise files.cannot_write(checkpoint, error) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        _settle(old)
+
+
+def tidy(checkpoints: Path) -> None:
+    """Clear away what a killed process has left half done, and put back what it was about to replace."""
+    for old in checkpoints.glob(".step-*.old"):
+        _settle(old)
+    for aside in checkpoints.glob(".step-*.part"):
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _settle(old: Path) -> None:
+    """Remove what has been replaced, or put it back where nothing has come in its place."""
+    checkpoint = old.with_name(old.name.removeprefix(".").removesuffix(".old"))
+    if old.exists() and not checkpoint.exists():
+        old.rename(checkpoint)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def verify(checkpoint: Path) -> None:
+    """Check that every file is as it was written.
+
+    Raises
+    ------
+    DamagedError
+        With the first that is not.
+    ModelError
+        When it is of another format.
+    """
+    read_state(checkpoint)
+    for name in _digests(checkpoint):
+        _checked(checkpoint, name)
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
@@ -72,8 +113,10 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
 
     Raises
     ------
+    DamagedError
+        When it is missing or not what was written.
     ModelError
-        When it is missing, not what was written or of another format.
+        When it is of another format.
     """
     state: dict[str, Any] = _object(_checked(checkpoint, STATE))
     if state.get("format") != FORMAT:
@@ -86,8 +129,10 @@ def read_tensors(checkpoint: Path, name: str) -> dict[str, Tensor]:
 
     Raises
     ------
+    DamagedError
+        When it is missing or not what was written.
     ModelError
-        When it is missing, not what was written or no safetensors file.
+        When it is no safetensors file.
     """
     path = _checked(checkpoint, f"{name}.safetensors")
     try:
@@ -96,34 +141,59 @@ def read_tensors(checkpoint: Path, name: str) -> dict[str, Tensor]:
         raise ModelError(f"{path}: not a safetensors file; it is not opened") from error
 
 
+def recipe_of(checkpoint: Path) -> Path:
+    """Give the file of the recipe that the run was made by.
+
+    Raises
+    ------
+    DamagedError
+        When it is missing or not what was written.
+    """
+    return _checked(checkpoint, RECIPE)
+
+
 def prune(checkpoints: Path, keep: int, spared: Collection[int]) -> None:
     """Remove all checkpoints but the newest `keep` and the `spared` ones."""
     for step in steps(checkpoints)[:-keep]:
         if step not in spared:
-            shutil.rmtree(path_of(checkpoints, step))
+            path = path_of(checkpoints, step)
+            aside = path.with_name(f".{path.name}.part")  # what is half removed is no checkpoint
+            path.rename(aside)
+            shutil.rmtree(aside)
 
 
 def _checked(checkpoint: Path, name: str) -> Path:
-    path = checkpoint / name
-    digests = _object(checkpoint / MANIFEST)
+    path, digests = checkpoint / name, _digests(checkpoint)
     if name not in digests or not path.is_file():
-        raise ModelError(f"{checkpoint}: not a whole checkpoint, {name} is missing")
-    if files.sha256(path) != digests[name]:
-        raise ModelError(
-            f"{path}: changed since it was written; remove {checkpoint} to go on from the checkpoint before it"
-        )
+        raise DamagedError(f"{checkpoint}: not a whole checkpoint, {name} is missing")
+    try:
+        same = files.sha256(path) == digests[name]
+    except OSError as error:
+        raise DamagedError(f"{path}: cannot be read: {error.strerror}") from error
+    if not same:
+        raise DamagedError(f"{path}: changed since it was written")
     return path
+
+
+def _digests(checkpoint: Path) -> dict[str, Any]:
+    path = checkpoint / MANIFEST
+    digests = _object(path)
+    if not all(name == Path(name).name for name in digests):
+        raise DamagedError(f"{path}: names files outside {checkpoint}")
+    return digests
 
 
 def _object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        raise ModelError(f"{path.parent}: not a whole checkpoint, {path.name} is missing") from error
+        raise DamagedError(f"{path.parent}: not a whole checkpoint, {path.name} is missing") from error
+    except OSError as error:
+        raise DamagedError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise ModelError(f"{path}: not JSON") from error
+        raise DamagedError(f"{path}: not JSON") from error
     if not isinstance(content, dict):
-        raise ModelError(f"{path}: not a JSON object")
+        raise DamagedError(f"{path}: not a JSON object")
     return content
 
 

@@ -14,6 +14,7 @@ from polydiff.data.examples import Batch
 from polydiff.data.loader import batches
 from polydiff.errors import PolydiffError
 from polydiff.plugins.host import Host
+from polydiff.recipe.dump import dump
 from polydiff.recipe.schema import TrainConfig
 from polydiff.training import checkpoint
 from polydiff.training.interrupt import Interrupt
@@ -146,15 +147,17 @@ class Loop:
     def _after_step(self, metrics: dict[str, float], seconds: float) -> None:
         progress, config = self.state.progress, self.config
         progress.step += 1
-        progress.window.append(metrics["loss"])
+        if "loss" in metrics:
+            progress.window.append(metrics["loss"])
         self.pace = seconds if self.pace is None else KEPT_PACE * self.pace + (1 - KEPT_PACE) * seconds
         metrics |= {"samples_per_s": config.batch / self.pace, "seconds": progress.seconds}
         if progress.step % RECORD_EVERY == 0 or progress.step == config.steps:
-            self._record("train", metrics | {"loss": math.fsum(progress.window) / len(progress.window)})
+            mean = {"loss": math.fsum(progress.window) / len(progress.window)} if progress.window else {}
+            self._record("train", metrics | mean | {"skipped": progress.skipped})
             progress.window.clear()
         self._tell("polydiff_step_end", step=progress.step, metrics=metrics)
         best = progress.step % config.validation.every == 0 and self._validate()
-        if progress.step % config.checkpoint.every == 0 or (best and config.validation.patience is not None):
+        if progress.step % config.checkpoint.every == 0 or (best and config.keeps_best):
             self._save()
         if progress.step % config.preview.every == 0:
             self._preview()
@@ -175,7 +178,7 @@ class Loop:
         path = checkpoint.path_of(self.run.checkpoints, progress.step)
 
         def save() -> None:
-            self.state.save(path)
+            self.state.save(path, dump(self.run.recipe))
             checkpoint.prune(self.run.checkpoints, self.config.checkpoint.keep, {progress.best_step})
 
         self.processes.on_first(save)
@@ -190,7 +193,7 @@ class Loop:
         self._tell("polydiff_preview", step=step, path=path)
 
     def _finish(self) -> None:
-        """Measure, keep and show the end; write the model, which is the best one where there is patience."""
+        """Measure, keep and show the end; write the model: the average now or, where it is kept, at its best."""
         progress = self.state.progress
         if self.validator is not None and progress.validated != progress.step:
             self._validate()
@@ -200,7 +203,7 @@ class Loop:
         if progress.step % self.config.preview.every:
             self._preview()
         figures = progress.figures
-        if self.config.validation.patience is not None:
+        if self.config.keeps_best:
             self.state.load_average(checkpoint.path_of(self.run.checkpoints, progress.best_step))
             figures = progress.best
         self.processes.on_first(partial(self.state.ema.model.save, self.run.model, figures))

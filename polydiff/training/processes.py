@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -14,8 +15,12 @@ from lightning_fabric.plugins import MixedPrecision, Precision
 from torch import Tensor
 
 from polydiff.errors import PolydiffError, UsageError
+from polydiff.training.watch import GO_ON, GRACE, Watch
 
 T = TypeVar("T")
+
+LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "NCCL")
+"""What errors say that come of another process's end."""
 
 
 class FailedTogetherError(PolydiffError):
@@ -113,11 +118,23 @@ class Processes:
         self.rank, self.count = fabric.global_rank, fabric.world_size
         # Decisions travel by the CPU: they must not wait for the work queued on a GPU.
         self._group = torch.distributed.new_group(backend="gloo") if self.count > 1 else None
+        started = getattr(fabric.strategy.launcher, "procs", [])
+        self._watch = Watch(started, None if fabric.local_rank == 0 else os.getppid())
+        if self.count > 1:
+            self._watch.start()
 
     def close(self) -> None:
         """Let go of the other processes; a group that is still open when Python ends can abort it."""
+        self._watch.stop()
         if self._group is not None:
             torch.distributed.destroy_process_group()
+
+    def explained(self, error: RuntimeError) -> RuntimeError | PolydiffError:
+        """Say what an error that is another process's end means; give any other as it is."""
+        if self.count == 1 or not any(sign in str(error) for sign in LOST):
+            return error
+        time.sleep(GRACE)  # the watch knows more where the process is one of this machine, and ends this one
+        return PolydiffError(f"process {self.rank} has lost touch with another one; {GO_ON}")
 
     @property
     def first(self) -> bool:

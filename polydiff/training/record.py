@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric.loggers.logger import Logger
-from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 from polydiff import files
 from polydiff.errors import PolydiffError
 from polydiff.recipe.dump import dump
 from polydiff.recipe.schema import Recipe
+from polydiff.training.loggers import logger
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ class Metrics:
 
     def __init__(self, run: Run, loggers: Sequence[str]) -> None:
         self._path = run.folder / "metrics.jsonl"
-        self._loggers = [_tensorboard(run.folder) for name in loggers if name == "tensorboard"]
+        self._loggers = [logger(name, run.folder, run.recipe) for name in loggers]
         _drop_torn_line(self._path)
 
     def add(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
@@ -135,22 +134,13 @@ class Metrics:
         except OSError as error:
             raise files.cannot_write(self._path, error) from error
         numbers = {f"{kind}/{name}": value for name, value in values.items() if isinstance(value, int | float)}
-        for logger in self._loggers:
-            logger.log_metrics(numbers, step)
+        for each in self._loggers:
+            each.log_metrics(numbers, step)
 
     def close(self) -> None:
         """Let the loggers write what they hold."""
-        for logger in self._loggers:
-            logger.finalize("success")
-
-
-def _tensorboard(folder: Path) -> Logger:
-    try:
-        return TensorBoardLogger(root_dir=folder, name="tensorboard", version="")
-    except ModuleNotFoundError as error:
-        raise PolydiffError(
-            "train.loggers: tensorboard is not installed; pip install 'polydiff[tensorboard]'"
-        ) from error
+        for each in self._loggers:
+            each.finalize("success")
 
 
 def _drop_torn_line(path: Path) -> None:

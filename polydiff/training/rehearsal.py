@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ class Rehearsal:
     shape
         Of one example, (C, *).
     loss
-        Of the first batch.
+        Of the first batch; not a number where it is not finite.
     seconds_per_step
         Once warm.
     """
@@ -52,7 +53,7 @@ def rehearse(parts: Parts, processes: Processes) -> Rehearsal:
     for index in range(STEPS):
         began = time.monotonic()
         step.state.progress.step = index
-        losses.append(step([next(stream) for _ in range(order.parts)], fraction=0.0)["loss"])
+        losses.append(step([next(stream) for _ in range(order.parts)], fraction=0.0).get("loss", math.nan))
         seconds.append(time.monotonic() - began)
     parameters = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
     return Rehearsal(parameters, parts.model.codec.shape, losses[0], min(seconds))

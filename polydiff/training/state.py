@@ -35,6 +35,10 @@ class Progress:
         The best validation and what it measured; -1 and nothing before the first.
     stale
         Validations since the best.
+    skipped
+        Steps left out because their loss or gradient was not finite.
+    bad
+        How many of them stand in a row just now.
     """
 
     step: int = 0
@@ -45,6 +49,8 @@ class Progress:
     best_step: int = -1
     best: dict[str, float] = field(default_factory=dict)
     stale: int = 0
+    skipped: int = 0
+    bad: int = 0
 
     def note_validation(self, figures: dict[str, float]) -> bool:
         """Take in a validation at this step; tell whether it is the best so far."""
@@ -55,6 +61,10 @@ class Progress:
         else:
             self.stale += 1
         return improved
+
+    def forget_best(self) -> None:
+        """Judge from now on, as if there had been no validation."""
+        self.best_step, self.best, self.stale, self.validated = -1, {}, 0, -1
 
 
 @dataclass(slots=True)
@@ -67,8 +77,8 @@ class TrainState:
     scaler: torch.amp.GradScaler | None
     progress: Progress = field(default_factory=Progress)
 
-    def save(self, path: Path) -> None:
-        """Write a checkpoint folder.
+    def save(self, path: Path, recipe: str) -> None:
+        """Write a checkpoint folder, with the recipe as YAML.
 
         Raises
         ------
@@ -85,7 +95,7 @@ class TrainState:
             "ema_updates": self.ema.updates,
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
         }
-        checkpoint.write(path, tensors, state)
+        checkpoint.write(path, tensors, state, recipe)
 
     def load(self, path: Path) -> None:
         """Go back to a checkpoint.

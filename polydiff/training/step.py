@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from polydiff.training.optimizer import adamw, learning_rate
 from polydiff.training.order import listed, name_at
 from polydiff.training.processes import Processes
 from polydiff.training.state import TrainState
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -52,13 +55,13 @@ class Stepper:
         Returns
         -------
         dict
-            "loss", the mean over the global batch; "lr"; "grad_norm", before clipping, but in a step that the gradient
-            scaler of 16-mixed skips.
+            "lr"; "loss", the mean over the global batch, but in a step that is left out because it or its gradient is
+            not finite; "grad_norm", before clipping, but in a step that the gradient scaler of 16-mixed skips.
 
         Raises
         ------
         PolydiffError
-            When the loss or its gradient is not finite; the model is as before the step.
+            When this is one step too many in a row that is not finite; the model is as before the first of them.
         """
         config, step = self.config, self.state.progress.step
         torch.manual_seed(step_seed(config.seed, step, self.processes.rank))
@@ -71,12 +74,15 @@ class Stepper:
         assert norm is not None
         mean = self.processes.total(losses.mean()) / self.processes.count
         loss, gradient = torch.stack([mean, norm]).tolist()
-        self._check_finite(loss, gradient, losses.flatten(), batches)
-        self.optimizer.step()
+        # The gradient scaler of 16-mixed meets infinite gradients as it looks for its scale, and skips them.
+        if math.isfinite(loss) and (math.isfinite(gradient) or self.state.scaler is not None):
+            self.optimizer.step()
+            self.state.ema.update()
+            self.state.progress.bad = 0
+        else:
+            self._skip(losses.flatten(), batches)
         self.optimizer.zero_grad()
-        self.state.ema.update()
-        metrics = {"loss": loss, "lr": lr}
-        return metrics | {"grad_norm": gradient} if math.isfinite(gradient) else metrics
+        return {"lr": lr} | {k: v for k, v in {"loss": loss, "grad_norm": gradient}.items() if math.isfinite(v)}
 
     def _backward(self, batch: Batch, parts_left: int) -> Tensor:
         """Add a part's gradients; those of all processes meet at the last part."""
@@ -86,17 +92,23 @@ class Stepper:
             self.processes.fabric.backward(losses.mean() / self.config.accumulate)
         return losses.detach()
 
-    def _check_finite(self, loss: float, gradient: float, losses: Tensor, batches: list[Batch]) -> None:
-        # The gradient scaler of 16-mixed meets infinite gradients as it looks for its scale, and skips them.
-        if math.isfinite(loss) and (math.isfinite(gradient) or self.state.scaler is not None):
-            return
-        positions = torch.cat([batch.positions for batch in batches])[~losses.isfinite().cpu()]
-        mine = [name_at(self.examples, position) for position in positions.tolist()]
-        names = [name for each in self.processes.gather(mine) for name in each]
-        what = f"the loss of {listed(names)}" if names else "the gradient"
-        raise self.processes.everywhere(
-            PolydiffError(f"step {self.state.progress.step + 1}: {what} is not finite; try a lower train.optimizer.lr")
-        )
+    def _skip(self, losses: Tensor, batches: list[Batch]) -> None:
+        """Count a step whose loss or gradient is not finite; every process comes to the same decision."""
+        progress, scaler = self.state.progress, self.state.scaler
+        progress.skipped, progress.bad = progress.skipped + 1, progress.bad + 1
+        positions = torch.cat([batch.positions for batch in batches])
+        bad = positions[~losses.isfinite().cpu()]
+        named = ([name_at(self.examples, position) for position in each.tolist()] for each in (bad, positions))
+        of_loss, of_batch = ([name for names in self.processes.gather(mine) for name in names] for mine in named)
+        what = f"the loss of {listed(of_loss)}" if of_loss else f"the gradient of {listed(of_batch)}"
+        line = f"step {progress.step + 1}: {what} is not finite"
+        if progress.bad >= self.config.max_bad_steps:
+            in_a_row = f", in {progress.bad} steps in a row" if progress.bad > 1 else ""
+            raise self.processes.everywhere(PolydiffError(f"{line}{in_a_row}; try a lower train.optimizer.lr"))
+        if self.processes.first:
+            _log.warning("%s; the step is left out", line)
+        if scaler is not None:
+            scaler.update()
 
 
 def stepper(parts: Parts, processes: Processes) -> Stepper:

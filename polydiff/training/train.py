@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -11,6 +13,8 @@ from polydiff.errors import RecipeError, UsageError
 from polydiff.plugins.host import Host
 from polydiff.training import checkpoint
 from polydiff.training.assemble import Parts
+from polydiff.training.checkpoint import DamagedError
+from polydiff.training.fallback import newest_whole
 from polydiff.training.loop import Loop
 from polydiff.training.order import Order, check_shares
 from polydiff.training.preview import Previewer
@@ -19,6 +23,8 @@ from polydiff.training.record import Metrics, Run, environment, open_folder
 from polydiff.training.state import Progress
 from polydiff.training.step import Stepper, stepper
 from polydiff.training.validation import Validator
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ def train(parts: Parts, run: Run, processes: Processes, *, host: Host, resume: b
     RecipeError
         When the recipe's numbers do not go together.
     ModelError
-        When the checkpoint is damaged or of another model.
+        When no checkpoint is whole, or the newest is of another model.
     PolydiffError
         When data cannot be read, a loss is not finite or a file cannot be written.
     """
@@ -68,10 +74,12 @@ def train(parts: Parts, run: Run, processes: Processes, *, host: Host, resume: b
     examples = parts.held_out or parts.examples
     previewer = Previewer(parts.model, examples, parts.draw, samples=config.preview.samples, seed=config.seed)
     if resume:
-        processes.together(partial(_resume, run, step))
+        _resume(run, step, processes)
     metrics = _open(parts, run, processes, host)
     try:
         return Outcome(Loop(run, processes, host, step, order, validator, previewer, metrics)(), step.state.progress)
+    except RuntimeError as error:
+        raise processes.explained(error) from error
     finally:
         if metrics is not None:
             metrics.close()
@@ -80,8 +88,9 @@ def train(parts: Parts, run: Run, processes: Processes, *, host: Host, resume: b
 def _validator(parts: Parts, order: Order, processes: Processes) -> Validator | None:
     config = parts.recipe.train
     if parts.held_out is None:
-        if config.validation.patience is not None:
-            raise RecipeError("train.validation.patience: nothing is held out to judge by; set data.holdout")
+        if config.keeps_best:
+            key = "checkpoint.best" if config.checkpoint.best else "validation.patience"
+            raise RecipeError(f"train.{key}: nothing is held out to judge by; set data.holdout")
         return None
     return Validator(
         parts.objective,
@@ -94,13 +103,27 @@ def _validator(parts: Parts, order: Order, processes: Processes) -> Validator | 
     )
 
 
-def _resume(run: Run, step: Stepper) -> None:
-    found = checkpoint.steps(run.checkpoints)
-    if not found:
-        raise UsageError(f"{run.folder} has no checkpoint to resume from; remove it and start again without --resume")
-    step.state.load(checkpoint.path_of(run.checkpoints, found[-1]))
-    if step.state.progress.step > run.steps:
-        raise UsageError(f"{run.folder} is at step {step.state.progress.step}; train.steps cannot be {run.steps}")
+def _resume(run: Run, step: Stepper, processes: Processes) -> None:
+    """Go back to the newest checkpoint that is whole."""
+    path = processes.on_first(partial(newest_whole, run.checkpoints))
+    processes.together(partial(step.state.load, path))
+    progress = step.state.progress
+    if progress.step > run.steps:
+        error = UsageError(f"{run.folder} is at step {progress.step}; train.steps cannot be {run.steps}")
+        raise processes.everywhere(error)
+    if run.recipe.train.keeps_best and progress.best:
+        lost = processes.on_first(partial(_lost, checkpoint.path_of(run.checkpoints, progress.best_step)))
+        if lost:
+            progress.forget_best()
+
+
+def _lost(best: Path) -> bool:
+    try:
+        checkpoint.verify(best)
+    except DamagedError as error:
+        _log.warning("%s: the best model so far is lost, and the next validation is the first to compare with", error)
+        return True
+    return False
 
 
 def _open(parts: Parts, run: Run, processes: Processes, host: Host) -> Metrics | None:

@@ -11,7 +11,7 @@ from polydiff.data.codec import Codec
 from polydiff.data.example import Example
 from polydiff.errors import UsageError
 from polydiff.nn.backbone import Backbone
-from polydiff.plugins.specs import BackboneSpec, CodecSpec, FileKindSpec, ModalitySpec, SourceSpec
+from polydiff.plugins.specs import AugmentationSpec, BackboneSpec, CodecSpec, FileKindSpec, ModalitySpec, SourceSpec
 
 LIMIT = 0.62
 """The largest number that a file of the kind `numbers` is said to hold."""
@@ -25,6 +25,7 @@ def polydiff_modalities():
         codecs=(CodecSpec("squares", "toy_modality:Squares"),),
         backbones=(BackboneSpec("toy-net", "toy_modality:ToyNet"),),
         sources=(SourceSpec("ramps", "toy_modality:Ramps"),),
+        augmentations=(AugmentationSpec("shake", "toy_modality:Shake", "noise on every number"),),
         files=(
             FileKindSpec("text", "toy_modality:text", suffix=".txt"),
             FileKindSpec("numbers", "toy_modality:numbers", suffix=".num", loss="toy_modality:beyond_limit"),
@@ -53,6 +54,14 @@ class Ramps:
 
     def label(self, index):
         return self.classes[index % 2]
+
+
+class Shake:
+    def __init__(self, std: float = 0.1) -> None:
+        self.std = std
+
+    def __call__(self, content, rng):
+        return content + rng.normal(0, self.std, content.shape).astype(content.dtype)
 
 
 class Squares(Codec):

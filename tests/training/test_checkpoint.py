@@ -19,7 +19,7 @@ TENSORS = {"model": {"a": torch.arange(6.0).view(2, 3)}, "optimizer": {"a/step":
 @pytest.fixture
 def saved(tmp_path):
     path = checkpoint.path_of(tmp_path, 10)
-    checkpoint.write(path, TENSORS, {"progress": 1})
+    checkpoint.write(path, TENSORS, {"progress": 1}, "steps: 1\n")
     return path
 
 
@@ -72,7 +72,7 @@ def test_damaged_manifest_is_refused(saved, content):
 
 def test_other_format_is_refused(tmp_path):
     path = checkpoint.path_of(tmp_path, 1)
-    checkpoint.write(path, TENSORS, {"format": 2})
+    checkpoint.write(path, TENSORS, {"format": 2}, "")
     with pytest.raises(ModelError, match="its format is 2, this version reads 1"):
         checkpoint.read_state(path)
 
@@ -90,11 +90,11 @@ def fill_disk(monkeypatch, after):
     monkeypatch.setattr(os, "fsync", fsync)
 
 
-@pytest.mark.parametrize("after", range(5))
+@pytest.mark.parametrize("after", range(6))
 def test_full_disk_leaves_the_checkpoint_before_and_nothing_else(saved, tmp_path, monkeypatch, after):
     fill_disk(monkeypatch, after)
     with pytest.raises(PolydiffError, match=r"^cannot write .*: the disk is full$"):
-        checkpoint.write(checkpoint.path_of(tmp_path, 20), TENSORS, {})
+        checkpoint.write(checkpoint.path_of(tmp_path, 20), TENSORS, {}, "")
     monkeypatch.undo()
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000010"]
     assert checkpoint.read_state(saved)["progress"] == 1
@@ -102,7 +102,7 @@ def test_full_disk_leaves_the_checkpoint_before_and_nothing_else(saved, tmp_path
 
 def test_only_whole_checkpoints_are_listed_in_order(tmp_path):
     for step in (300, 5, 40):
-        checkpoint.write(checkpoint.path_of(tmp_path, step), TENSORS, {})
+        checkpoint.write(checkpoint.path_of(tmp_path, step), TENSORS, {}, "")
     (tmp_path / ".step-00000500.part").mkdir()
     (tmp_path / "step-best").mkdir()
     assert checkpoint.steps(tmp_path) == [5, 40, 300]
@@ -110,7 +110,7 @@ def test_only_whole_checkpoints_are_listed_in_order(tmp_path):
 
 def test_pruning_keeps_the_newest_and_the_spared(tmp_path):
     for step in (1, 2, 3, 4, 5):
-        checkpoint.write(checkpoint.path_of(tmp_path, step), TENSORS, {})
+        checkpoint.write(checkpoint.path_of(tmp_path, step), TENSORS, {}, "")
     checkpoint.prune(tmp_path, 2, {1, -1})
     assert checkpoint.steps(tmp_path) == [1, 4, 5]
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -120,7 +121,7 @@ def test_resumed_run_keeps_its_recipe(train):
     code, _, err = train("mine", "--resume", "train.seed=1")
     assert code == 2
     assert "a resumed run keeps its recipe" in err
-    assert "train.seed=1" in err
+    assert "train.seed: 0 -> 1" in err
     assert train("mine", "--resume", "train.steps=4")[0] == 0
     assert ("validation", 4) in losses_of("mine")
 
@@ -182,14 +183,34 @@ def test_two_processes_do_what_one_does_and_resume_bit_for_bit(train, tmp_path):
 
     stopped = spawn(tmp_path, "toy.yaml", broken, "--out", "stopped", TOY_STOP_AT="5")
     assert stopped.returncode == 130, stopped.stderr
+    shutil.copytree(tmp_path / "stopped", tmp_path / "to-one")
     assert spawn(tmp_path, "stopped", "--resume").returncode == 0
     resumed = weights_of("stopped")
     assert all(torch.equal(two[name], resumed[name]) for name in two)
     assert losses_of("two") == losses_of("stopped")
+
+    assert train("to-one", "--resume", "--accelerator", "cpu")[0] == 0
+    assert losses_of("to-one") == pytest.approx(losses_of("two"), abs=1e-5)
+    resumed = weights_of("to-one")
+    for name in two:
+        torch.testing.assert_close(resumed[name], two[name], atol=2e-5, rtol=0)
     for part in ("model", "ema", "optimizer"):
         two, resumed = (load_file(f"{run}/checkpoints/step-00000012/{part}.safetensors") for run in ("two", "stopped"))
         assert two.keys() == resumed.keys() != set()
         assert all(torch.equal(two[name], resumed[name]) for name in two)
+
+
+@pytest.mark.slow
+def test_one_process_is_gone_on_from_by_two(train, tmp_path, monkeypatch):
+    train("toy.yaml", "--out", "whole", "--accelerator", "cpu")
+    monkeypatch.setenv("TOY_STOP_AT", "5")
+    train("toy.yaml", "--out", "to-two", "--accelerator", "cpu")
+    monkeypatch.delenv("TOY_STOP_AT")
+    assert spawn(tmp_path, "to-two", "--resume").returncode == 0
+    assert losses_of("to-two") == pytest.approx(losses_of("whole"), abs=1e-5)
+    whole, resumed = weights_of("whole"), weights_of("to-two")
+    for name in whole:
+        torch.testing.assert_close(resumed[name], whole[name], atol=2e-5, rtol=0)
 
 
 def test_mistake_of_one_process_ends_all_with_one_line(toy_recipe, tmp_path):

@@ -1,4 +1,4 @@
-"""Ctrl-C as a request."""
+"""Ctrl-C and pre-emption as requests."""
 
 import os
 import signal
@@ -9,15 +9,17 @@ import pytest
 from polydiff.training.interrupt import Interrupt
 
 
-def test_first_signal_is_a_request_and_the_second_interrupts():
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_first_signal_is_a_request_and_the_second_interrupts(first, second):
+    before = [signal.getsignal(number) for number in (first, second)]
     with Interrupt() as interrupt:
         assert not interrupt.requested
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), first)
         assert interrupt.requested
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+            os.kill(os.getpid(), second)
+    assert [signal.getsignal(number) for number in (first, second)] == before
 
 
 def test_threads_leave_signals_alone():

@@ -1,16 +1,12 @@
 """What a run writes of itself."""
 
-import builtins
 import json
 
-import pytest
-
-from polydiff.errors import PolydiffError
 from polydiff.training.record import Metrics, Run
 
 
-def metrics(folder, *loggers):
-    return Metrics(Run(folder, recipe=None), loggers)
+def metrics(folder):
+    return Metrics(Run(folder, recipe=None), loggers=())
 
 
 def test_lines_are_appended(tmp_path):
@@ -27,18 +23,3 @@ def test_line_torn_by_a_crash_is_cut_off(tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"kind": "train", "step": 10}\n{"kind": "tr')
     metrics(tmp_path).add("train", 20, {})
     assert [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [10, 20]
-
-
-def test_missing_tensorboard_is_said_plainly(tmp_path, monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *rest):
-        if name.startswith(("tensorboard", "torch.utils.tensorboard")):
-            raise ModuleNotFoundError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr("lightning_fabric.loggers.tensorboard._TENSORBOARD_AVAILABLE", False)
-    monkeypatch.setattr("lightning_fabric.loggers.tensorboard._TENSORBOARDX_AVAILABLE", False)
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(PolydiffError, match=r"tensorboard is not installed; pip install 'polydiff\[tensorboard\]'"):
-        metrics(tmp_path, "tensorboard")

@@ -36,7 +36,7 @@ def test_tied_tensors_stand_once():
 def test_everything_comes_back(tmp_path):
     state, other = state_of(3), state_of(1)
     state.progress.figures = {"loss": 0.1}
-    state.save(tmp_path / "step-00000003")
+    state.save(tmp_path / "step-00000003", "")
     other.load(tmp_path / "step-00000003")
     assert other.progress == state.progress
     assert other.ema.updates == 3
@@ -78,7 +78,7 @@ def test_a_channels_last_model_goes_on_as_if_it_had_never_stopped(tmp_path):
 
     whole, stopped, resumed = state(), state(), state()
     step(stopped, 1)
-    stopped.save(tmp_path / "step-00000001")
+    stopped.save(tmp_path / "step-00000001", "")
     resumed.load(tmp_path / "step-00000001")
     step(resumed, 2)
     step(whole, 1)

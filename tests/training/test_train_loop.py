@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import re
+import signal
 
 import pytest
 import torch
@@ -9,6 +12,8 @@ from safetensors.torch import load_file
 
 import polydiff
 from polydiff.errors import DataError, ModelError, PolydiffError, RecipeError, UsageError
+from polydiff.training import checkpoint, processes
+from polydiff.training.step import Stepper
 
 TIMINGS = {"seconds", "samples_per_s"}
 
@@ -30,6 +35,19 @@ def assert_same_tensors(a, b):
             assert torch.equal(a[file][name], b[file][name]), (file, name)
 
 
+def assert_same_run(a, b):
+    """Weights, their average, moments, counters, the scaler and every number told, all bit for bit."""
+    (last,) = {max(checkpoint.steps(run.checkpoints)) for run in (a, b)}
+    a_last, b_last = (checkpoint.path_of(run.checkpoints, last) for run in (a, b))
+    assert_same_tensors(tensors_in(a_last), tensors_in(b_last))
+    assert_same_tensors(tensors_in(a.model), tensors_in(b.model))
+    assert metrics_of(a) == metrics_of(b)
+    states = [checkpoint.read_state(path) for path in (a_last, b_last)]
+    for state in states:
+        del state["progress"]["seconds"]
+    assert states[0] == states[1]
+
+
 @pytest.mark.parametrize(
     ("stop_at", "changes"),
     [(5, ()), (8, ("train.accumulate=2", "train.precision=bf16-mixed")), (7, ("data.workers=1",))],
@@ -42,25 +60,68 @@ def test_resumed_run_equals_the_uninterrupted_one_bit_for_bit(train_toy, stop_at
     assert not stopped.model.exists()
     _, outcome = train_toy("stopped", *changes, resume=True)
     assert (outcome.reason, outcome.progress.step) == ("finished", 12)
-    last = "step-00000012"
-    assert_same_tensors(tensors_in(whole.checkpoints / last), tensors_in(stopped.checkpoints / last))
-    assert_same_tensors(tensors_in(whole.model), tensors_in(stopped.model))
-    assert metrics_of(whole) == metrics_of(stopped)
-    states = [json.loads((run.checkpoints / last / "state.json").read_text()) for run in (whole, stopped)]
-    for state in states:
-        del state["progress"]["seconds"]
-    assert states[0] == states[1]
+    assert_same_run(whole, stopped)
 
 
-def test_dropout_in_the_network_is_resumed_bit_for_bit(train_toy, toy, monkeypatch):
+@pytest.fixture
+def dropping(toy, monkeypatch):
+    """Give the toy network dropout."""
     forward = toy.ToyNet.forward
     monkeypatch.setattr(
         toy.ToyNet, "forward", lambda self, x, *rest: forward(self, torch.dropout(x, 0.2, self.training), *rest)
     )
+
+
+def test_everything_at_once_is_resumed_bit_for_bit(train_toy, dropping, monkeypatch):
+    """Dropout, augmentation, dropped conditions, workers that read ahead; stopped in an epoch and in a step's parts."""
+    changes = (
+        "data={source: levels, holdout: 0.25, workers: 2, augment: [{name: shake, std: 0.1}]}",
+        "conditions.label.dropout=0.3", "train.accumulate=4", "train.checkpoint.every=100",
+    )  # fmt: skip
+    whole, _ = train_toy("whole", *changes)
+    backward, calls = Stepper._backward, []
+
+    def terminated(self, batch, parts_left):
+        calls.append(parts_left)
+        if len(calls) == 4 * 6 + 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return backward(self, batch, parts_left)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stepper, "_backward", terminated)
+        stopped, outcome = train_toy("stopped", *changes)
+    assert (outcome.reason, outcome.progress.step) == ("interrupted", 7)
+    train_toy("stopped", *changes, resume=True)
+    assert_same_run(whole, stopped)
+
+
+def test_early_stopping_is_resumed_bit_for_bit(train_toy):
+    changes = ("train.steps=200", "train.validation={every: 2, samples: 16, bands: 4, patience: 3}",
+               "train.optimizer={lr: 3.0, warmup: 0, decay: constant}", "train.ema.decay=0.0")  # fmt: skip
+    whole, outcome = train_toy("whole", *changes)
+    assert outcome.reason == "patience"
+    _, stopped_at = train_toy("stopped", *changes, stop_at=outcome.progress.step - 3)
+    assert stopped_at.progress.stale > 0
+    stopped, _ = train_toy("stopped", *changes, resume=True)
+    assert_same_run(whole, stopped)
+
+
+def test_gradient_scaler_is_resumed_bit_for_bit(train_toy, monkeypatch):
+    """On the CPU, where 16-mixed is not offered, by a scaler that starts too high and grows every 3 steps."""
+
+    def scaling():
+        return processes._Autocast(
+            "16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=2.0**18, growth_interval=3)
+        )
+
+    monkeypatch.setattr(processes, "Precision", scaling)
     whole, _ = train_toy("whole")
-    stopped, _ = train_toy("stopped", stop_at=5)
-    train_toy("stopped", resume=True)
-    assert_same_tensors(tensors_in(whole.model), tensors_in(stopped.model))
+    train_toy("stopped", stop_at=7)
+    stopped, _ = train_toy("stopped", resume=True)
+    assert_same_run(whole, stopped)
+    scaler = checkpoint.read_state(whole.checkpoints / "step-00000012")["scaler"]
+    assert scaler["scale"] not in {0.0, 2.0**18}
+    assert scaler["_growth_tracker"] > 0
 
 
 def test_run_folder_holds_what_the_design_says(train_toy):
@@ -114,6 +175,20 @@ def test_accumulation_changes_nothing_but_rounding(train_toy):
         torch.testing.assert_close(a[name], b[name], atol=2e-5, rtol=0)
     for x, y in zip(metrics_of(whole), metrics_of(parts), strict=True):
         assert x["loss"] == pytest.approx(y["loss"], abs=1e-5)
+
+
+def test_best_model_is_kept_and_exported_where_the_recipe_says_so(train_toy):
+    run, outcome = train_toy(
+        "run", "train.steps=20", "train.validation={every: 2, samples: 16, bands: 4}",
+        "train.optimizer={lr: 1.0, warmup: 0, decay: constant}", "train.ema.decay=0.0",
+        "train.checkpoint={every: 3, keep: 1, best: true}",
+    )  # fmt: skip
+    progress = outcome.progress
+    assert outcome.reason == "finished"
+    assert progress.best_step < 20
+    assert checkpoint.steps(run.checkpoints) == [progress.best_step, 20]
+    best = load_file(checkpoint.path_of(run.checkpoints, progress.best_step) / "ema.safetensors")
+    assert_same_tensors({"": dict(polydiff.load(run.folder).state_dict())}, {"": best})
 
 
 def test_early_stop_restores_the_best_model(train_toy):
@@ -178,9 +253,60 @@ def test_time_limit_that_is_not_reached_changes_nothing(train_toy):
     assert_same_tensors(tensors_in(free.model), tensors_in(limited.model))
 
 
-def test_loss_that_is_not_finite_names_step_and_item(train_toy):
-    with pytest.raises(PolydiffError, match=r"^step \d+: the loss of item-7 is not finite"):
-        train_toy("run", "data.source={name: levels, bad: [7]}", "data.holdout=0", "train.preview.every=100")
+BAD = ("data.source={name: levels, bad: [7]}", "data.holdout=0", "train.preview.every=100")
+
+
+def test_loss_that_is_not_finite_leaves_the_step_out_and_names_it(train_toy, caplog):
+    run, outcome = train_toy("run", *BAD)
+    assert outcome.reason == "finished"
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == outcome.progress.skipped == metrics_of(run)[-1]["skipped"] > 1
+    assert all(
+        re.fullmatch(r"step \d+: the loss of item-7 is not finite; the step is left out", line) for line in lines
+    )
+    weights = tensors_in(run.model)["weights.safetensors"]
+    assert all(each.isfinite().all() for each in weights.values())
+    state = json.loads((run.checkpoints / "step-00000012" / "state.json").read_text())
+    assert state["ema_updates"] == 12 - len(lines)
+
+
+def test_steps_left_out_are_resumed_bit_for_bit(train_toy):
+    whole, outcome = train_toy("whole", *BAD)
+    assert outcome.progress.skipped > 1
+    train_toy("stopped", *BAD, stop_at=9)
+    stopped, _ = train_toy("stopped", *BAD, resume=True)
+    assert_same_run(whole, stopped)
+
+
+def test_too_many_steps_in_a_row_that_are_not_finite_end_the_run_with_the_items(train_toy, caplog):
+    every = "data.source={name: levels, bad: [" + ", ".join(map(str, range(40))) + "]}"
+    with pytest.raises(
+        PolydiffError, match=r"^step 3: the loss of item-\d+, .*3 more is not finite, in 3 steps in a row"
+    ):
+        train_toy("run", every, "data.holdout=0", "train.max_bad_steps=3")
+    assert len(caplog.records) == 2
+
+
+def test_gradient_that_is_not_finite_leaves_the_step_out_and_names_the_batch(train_toy, toy, monkeypatch, caplog):
+    calls = []
+
+    def spoil(gradient):
+        calls.append(None)
+        return gradient * math.inf if len(calls) == 5 else gradient
+
+    forward = toy.ToyNet.forward
+
+    def spoilt(self, *args):
+        out = forward(self, *args)
+        if self.training:
+            out.register_hook(spoil)
+        return out
+
+    monkeypatch.setattr(toy.ToyNet, "forward", spoilt)
+    _, outcome = train_toy("run", "train.batch=4")
+    assert outcome.progress.skipped == 1
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert re.fullmatch(r"step 5: the gradient of item-\d+, item-\d+, item-\d+, item-\d+ is not finite; .*", line)
 
 
 def test_validation_loss_that_is_not_finite_names_the_item(train_toy):
@@ -199,16 +325,6 @@ def test_unreadable_item_stops_the_run_where_the_recipe_says_so(train_toy):
     changes = ("data.source={name: levels, broken: [3]}", "data.holdout=0", "data.on_error=stop")
     with pytest.raises(DataError, match="item-3: cannot be read"):
         train_toy("run", *changes)
-
-
-def test_damaged_checkpoint_is_not_resumed(train_toy):
-    run, _ = train_toy("run", stop_at=5)
-    path = run.checkpoints / "step-00000005" / "optimizer.safetensors"
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"optimizer\.safetensors: changed since it was written"):
-        train_toy("run", resume=True)
 
 
 def test_checkpoint_of_another_model_is_not_resumed(train_toy):
