@@ -7,6 +7,8 @@ import time
 from pathlib import PurePosixPath
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from polydiff.data.tar import HEADER_LIMIT, Member, digest, identity, members
 from polydiff.errors import DataError
@@ -177,3 +179,35 @@ def test_archives_of_other_file_systems_are_read():
     assert not more
     assert member == Member("memory://shards/a.tar", PurePosixPath("a.txt"), 512, 3)
     assert member.read_bytes() == b"abc"
+
+
+def small_archive():
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as made:
+        for name in ("a.txt", "é" * 60 + "/b.txt", "c.txt"):
+            made.addfile(info(name, 5), io.BytesIO(b"abcde"))
+    return file.getvalue()[: 12 * 512]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 12 * 512 - 1), st.integers(0, 255)), max_size=6),
+    st.integers(0, 12 * 512),
+    st.booleans(),
+)
+def test_whatever_is_broken_is_a_fault_or_a_line(tmp_path_factory, changes, length, right_sums):
+    content = bytearray(small_archive())
+    for place, value in changes:
+        content[place] = value
+    if right_sums:  # else most changes of headers are found out by their checksums
+        for start in range(0, len(content), 512):
+            block = bytes(content[start : start + 512])
+            if block[257:262] == b"ustar":
+                total = sum(block[:148]) + 8 * 32 + sum(block[156:])
+                content[start + 148 : start + 156] = b"%06o\0 " % total
+    path = tmp_path_factory.getbasetemp() / "mutant.tar"
+    path.write_bytes(content[: length or None])
+    with contextlib.suppress(DataError):
+        found, faults = listed(path)
+        assert len(found) + len(faults) > 0
+        assert all(".." not in name.split("/") and not name.startswith("/") for name in found)
