@@ -45,7 +45,7 @@ def surface_colors(mesh: trimesh.Trimesh, faces: NDArray[np.int64], corners: NDA
 def encode_vertex_colors(shape: trimesh.Trimesh | trimesh.PointCloud) -> None:
     """Turn the colours of a glTF's vertices, which are linear, into sRGB."""
     visual: Any = shape.visual
-    if visual.kind == "vertex":
+    if visual.kind == "vertex" and len(visual.vertex_colors):  # trimesh 5 gives points without colours an empty list
         rgba = visual.vertex_colors.copy()
         if rgba.shape != (len(shape.vertices), 4):
             raise DataError("has another number of colours than of vertices")
