@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import time
+import uuid
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -94,7 +95,7 @@ class WandbLogger(_RunLogger):
             project=PROJECT,
             name=folder.name,
             dir=str(folder),
-            id=_kept_id(folder / "wandb.id", wandb.util.generate_id),
+            id=_kept_id(folder / "wandb.id", lambda: uuid.uuid4().hex),
             resume="allow",
         )
 

@@ -100,6 +100,21 @@ def test_full_disk_leaves_the_checkpoint_before_and_nothing_else(saved, tmp_path
     assert checkpoint.read_state(saved)["progress"] == 1
 
 
+def test_checkpoint_that_cannot_be_replaced_remains(saved, tmp_path, monkeypatch):
+    rename = Path.rename
+
+    def refuse(self, target):
+        if self.suffix == ".part":
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(PolydiffError, match="cannot write"):
+        checkpoint.write(saved, TENSORS, {"progress": 2}, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000010"]
+    assert checkpoint.read_state(saved)["progress"] == 1
+
+
 def test_only_whole_checkpoints_are_listed_in_order(tmp_path):
     for step in (300, 5, 40):
         checkpoint.write(checkpoint.path_of(tmp_path, step), TENSORS, {}, "")

@@ -257,7 +257,7 @@ BAD = ("data.source={name: levels, bad: [7]}", "data.holdout=0", "train.preview.
 
 
 def test_loss_that_is_not_finite_leaves_the_step_out_and_names_it(train_toy, caplog):
-    run, outcome = train_toy("run", *BAD)
+    run, outcome = train_toy("run", *BAD, "train.max_bad_steps=2")
     assert outcome.reason == "finished"
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == outcome.progress.skipped == metrics_of(run)[-1]["skipped"] > 1
