@@ -21,12 +21,13 @@ from polydiff.errors import UsageError, unknown
 from polydiff.model import folder as model_folder
 from polydiff.model.card import card
 from polydiff.model.companions import Companion, Companions
-from polydiff.model.conditions import Assigned, Wish, assign, total_dims
+from polydiff.model.conditions import Assigned, Wish, assign
+from polydiff.model.parts import build_parts
 from polydiff.model.settings import Guidance, by_condition, check_set, settings
 from polydiff.model.tuned import TUNED, find
 from polydiff.nn.backbone import Backbone
-from polydiff.plugins.specs import BackboneSpec, CodecSpec, ConditionerSpec, GuidanceSpec, SamplerSpec, ScheduleSpec
-from polydiff.recipe.build import build, build_prediction, build_times, complete
+from polydiff.plugins.specs import GuidanceSpec, SamplerSpec
+from polydiff.recipe.build import build, build_times, complete
 from polydiff.recipe.component import Component
 from polydiff.recipe.schema import ModelConfig, SampleConfig
 from polydiff.sampling.sampler import Sampler, StepEnd, prior
@@ -77,26 +78,7 @@ class Model(nn.Module):
         PluginError
             When a name is of a plugin that is missing or broken.
         """
-        modality = config.modality
-        codec = build(CodecSpec, config.codec, modality=modality)
-        for name, condition in config.conditions.items():
-            if hasattr(nn.ModuleDict(), name):
-                raise condition.error("torch keeps this name for itself; give the fact another")
-        conditioners = {name: build(ConditionerSpec, condition) for name, condition in config.conditions.items()}
-        backbone = build(
-            BackboneSpec,
-            config.backbone,
-            modality=modality,
-            data_channels=codec.channels,
-            condition=total_dims(config, conditioners),
-        )
-        schedule, prediction = build(ScheduleSpec, config.schedule), build_prediction(config.prediction)
-        build_times(config.sample.grid, schedule, config.sample.steps)  # refuses what would fail at the first preview
-        try:
-            denoiser = NetworkDenoiser(backbone, schedule, prediction)
-        except UsageError as error:
-            raise config.prediction.error(str(error)) from error
-        return cls(config, codec, denoiser, conditioners)
+        return cls(config, *build_parts(config))
 
     @property
     def backbone(self) -> Backbone:
