@@ -40,8 +40,12 @@ def sitting(toy_recipe, tmp_path, monkeypatch):
 def written(folder):
     """Give the step of the newest checkpoint, and the files of one that is on its way."""
     checkpoints = Path(folder) / "checkpoints"
-    newest = max((int(path.name[5:]) for path in checkpoints.glob("step-*")), default=0)
-    return newest, [path.name for path in checkpoints.glob(".step-*/*")]
+    while True:
+        newest = max((int(path.name[5:]) for path in checkpoints.glob("step-*")), default=0)
+        try:
+            return newest, [path.name for path in checkpoints.glob(".step-*/*")]
+        except FileNotFoundError:  # it was renamed while it was looked at
+            continue
 
 
 def wait_for(condition, process, seconds=60.0):
