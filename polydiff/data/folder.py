@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from polydiff.data.example import Example
+from polydiff.data.file import File
 from polydiff.data.scan import Found, scan
 from polydiff.data.shards import Shards
-from polydiff.data.tar import File
 from polydiff.errors import DataError
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from polydiff.data.file import File
 from polydiff.data.metadata import TABLES, Facts, read_table
-from polydiff.data.tar import File
 from polydiff.errors import DataError
 from polydiff.files import is_inside
 

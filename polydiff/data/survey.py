@@ -11,10 +11,10 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from polydiff.data.description import Description
+from polydiff.data.file import digest
 from polydiff.data.folder import FolderSource
 from polydiff.data.order import permutation
 from polydiff.data.source import Source
-from polydiff.data.tar import digest
 from polydiff.errors import DataError
 
 LICENCES = frozenset(("license", "licence", "rights", "copyright"))

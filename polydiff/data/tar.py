@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import re
@@ -87,27 +86,6 @@ class Member:
         """Give its content."""
         with self.open("rb") as file:
             return file.read()
-
-
-File = Path | Member
-"""What sources read."""
-
-
-def identity(file: File) -> dict[str, Any]:
-    """Say which file it is and of what time, as JSON has it; raise `DataError` when it is gone."""
-    if isinstance(file, Member):
-        return {"path": f"{file.archive}/{file.path}", "size": file.size, "modified": file.modified}
-    try:
-        stat = file.stat()
-    except OSError as error:
-        raise DataError(f"cannot be opened: {error.strerror}") from error
-    return {"path": str(file.resolve()), "size": stat.st_size, "modified": stat.st_mtime_ns}
-
-
-def digest(file: File) -> str:
-    """Give the hexadecimal SHA-256 of a file's content."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def members(place: str, fault: Callable[[str], None]) -> Iterator[tuple[Member, Callable[[], bytes]]]:

@@ -11,11 +11,11 @@ import torch
 
 from polydiff.data.codec import Codec
 from polydiff.data.examples import ExampleSet
+from polydiff.data.file import File
 from polydiff.data.folder import FolderSource
 from polydiff.data.loader import batches
 from polydiff.data.shards import Shards, expand, sharded
 from polydiff.data.source import Source
-from polydiff.data.tar import File
 from polydiff.errors import DataError
 from polydiff.recipe.component import Component
 from polydiff.recipe.options import Options, plain

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polydiff.data.tar import HEADER_LIMIT, Member, digest, identity, members
+from polydiff.data.file import digest, identity
+from polydiff.data.tar import HEADER_LIMIT, Member, members
 from polydiff.errors import DataError
 
 

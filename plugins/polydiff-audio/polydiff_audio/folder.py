@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from polydiff.data.example import Example
+from polydiff.data.file import File, identity
 from polydiff.data.folder import FolderSource
 from polydiff.data.shards import sharded
-from polydiff.data.tar import File, identity
 from polydiff.errors import DataError, UsageError
 from polydiff_audio.cache import Cache
 from polydiff_audio.header import HIGHEST_RATE, LOWEST_RATE, SUFFIXES, Header, read_header

@@ -12,7 +12,7 @@ from typing import Any
 
 import soundfile
 
-from polydiff.data.tar import File
+from polydiff.data.file import File
 from polydiff.errors import DataError
 
 SUFFIXES = (".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav")

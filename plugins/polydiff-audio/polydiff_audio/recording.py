@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from polydiff.data.tar import File
+from polydiff.data.file import File
 from polydiff.errors import DataError
 from polydiff_audio.header import Header, header_of, open_sound
 from polydiff_audio.resample import check_rates, reach, resample, resampled_frames

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from polydiff.data.file import File
 from polydiff.data.folder import FolderSource
 from polydiff.data.shards import sharded
-from polydiff.data.tar import File
 from polydiff.errors import UsageError
 from polydiff_image.pictures import PIXEL_LIMIT, SUFFIXES, open_picture, read_picture
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from polydiff.data.tar import File
+from polydiff.data.file import File
 from polydiff.errors import DataError
 
 SUFFIXES = (".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from polydiff.data.file import File, identity
 from polydiff.data.folder import FolderSource
 from polydiff.data.shards import Shards, sharded
-from polydiff.data.tar import File, identity
 from polydiff_pointcloud import reading
 from polydiff_pointcloud.cache import Cache
 from polydiff_pointcloud.cloud import PointCloud

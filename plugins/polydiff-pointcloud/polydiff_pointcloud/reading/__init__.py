@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from polydiff.data.tar import File
+from polydiff.data.file import File
 from polydiff.errors import DataError
 from polydiff_pointcloud.cloud import PointCloud
 from polydiff_pointcloud.reading import arrays, gltf_header, mesh_headers, ply, text

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from PIL import Image
 
-from polydiff.data.tar import File
+from polydiff.data.file import File
 from polydiff.errors import DataError
 from polydiff.files import is_inside
 

@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from polydiff.data.tar import File
+from polydiff.data.file import File
 from polydiff.errors import DataError
 from polydiff_pointcloud.reading.confined import locate
 from polydiff_pointcloud.reading.limits import check_bytes, check_count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from polydiff.data.tar import File
+from polydiff.data.file import File
 from polydiff.errors import DataError
 from polydiff_pointcloud.reading.archive import check_expansion, open_archive
 from polydiff_pointcloud.reading.limits import check_bytes, check_count

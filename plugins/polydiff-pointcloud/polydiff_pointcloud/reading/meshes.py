@@ -11,7 +11,7 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
-from polydiff.data.tar import File
+from polydiff.data.file import File
 from polydiff.errors import DataError
 from polydiff_pointcloud.colors import encode_vertex_colors
 from polydiff_pointcloud.normalising import normalise, upright

@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from polydiff.data.tar import File
+from polydiff.data.file import File
 from polydiff.errors import DataError
 from polydiff_pointcloud.reading.limits import check_bytes, check_count
 from polydiff_pointcloud.reading.options import Options

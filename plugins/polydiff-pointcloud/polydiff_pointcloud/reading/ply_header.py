@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polydiff.data.tar import File
+from polydiff.data.file import File
 from polydiff.errors import DataError
 
 _LONGEST = 1 << 16

@@ -7,7 +7,7 @@ from typing import IO
 
 import numpy as np
 
-from polydiff.data.tar import File
+from polydiff.data.file import File
 from polydiff.errors import DataError
 from polydiff_pointcloud.reading.limits import check_count
 from polydiff_pointcloud.reading.options import Options

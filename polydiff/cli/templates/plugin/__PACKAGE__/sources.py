@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from polydiff.data.example import Example
 from polydiff.data.folder import FolderSource
 from polydiff.data.shards import sharded
-from polydiff.data.tar import File
+from polydiff.data.file import File
 from polydiff.errors import DataError
 
 
