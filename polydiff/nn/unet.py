@@ -133,7 +133,7 @@ class UNet(EmbeddedBackbone):
         for block in self.middle:
             h = block(h, embedding, cond)
         for level in reversed(self.up):
-            h = level(h, embedding, cond, skips)
+            h = level(h, embedding, cond, [skips.pop() for _ in level.blocks])
         return h.contiguous()
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
@@ -167,7 +167,7 @@ class _Down(nn.Module):
 
 
 class _Up(nn.Module):
-    """A level on the way up, taking one skip for each of its blocks from the end of `skips`."""
+    """A level on the way up, taking one skip for each of its blocks."""
 
     def __init__(self, blocks: Iterable[Block], leave: nn.Module) -> None:
         super().__init__()
@@ -175,8 +175,8 @@ class _Up(nn.Module):
         self.leave = leave
 
     def forward(self, h: Tensor, embedding: Tensor, cond: Condition, skips: list[Tensor]) -> Tensor:
-        for block in self.blocks:
-            h = block(h, embedding, cond, skips.pop())
+        for block, skip in zip(self.blocks, skips, strict=True):
+            h = block(h, embedding, cond, skip)
         out: Tensor = self.leave(h)
         return out
 
