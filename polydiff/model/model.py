@@ -18,6 +18,7 @@ from polydiff.core.noise import Seeds
 from polydiff.core.windowed import Windowed
 from polydiff.data.codec import Codec
 from polydiff.errors import UsageError, unknown
+from polydiff.model import distilled
 from polydiff.model import folder as model_folder
 from polydiff.model.card import card
 from polydiff.model.companions import Companion, Companions
@@ -122,7 +123,9 @@ class Model(nn.Module):
             return None
         nothing = [None] * len(next(iter(values.values())))
         cond = add([conditioner(values.get(name, nothing)) for name, conditioner in self.conditioners.items()])
-        return cond and self._companions.tell(cond, values, guidance, self)
+        if cond is None or self.config.distilled is not None:
+            return cond
+        return self._companions.tell(cond, values, guidance, self)
 
     def settings(
         self,
@@ -142,9 +145,13 @@ class Model(nn.Module):
             When a name or an option is not one that can be used, or there is no such tuned grid.
         """
         named = Component(grid) if isinstance(grid, str) else grid
-        if named != Component(TUNED):
-            return settings(self.config.sample, sampler=sampler, steps=steps, guidance=guidance, grid=named)
-        chosen = settings(self.config.sample, sampler=sampler, steps=steps, guidance=guidance)
+        tuned = named == Component(TUNED)
+        chosen = settings(
+            self.config.sample, sampler=sampler, steps=steps, guidance=guidance, grid=None if tuned else named
+        )
+        distilled.check(self.config, chosen)
+        if not tuned:
+            return chosen
         if self.folder is None or self.sha256 is None:
             raise UsageError("time grids are tuned for models in folders, and this one was not loaded from any")
         found = find(self.folder, self.sha256, complete(SamplerSpec, chosen.sampler), chosen.steps)
@@ -192,8 +199,9 @@ class Model(nn.Module):
             When a name, the shape or a number is not one that can be used.
         """
         chosen = self.settings(sampler=sampler, steps=steps, guidance=guidance, grid=grid)
-        cond = self.condition(conditions or {}, chosen.guidance)
-        if guidance is not None and cond is None and any(map(by_condition, chosen.guidance)):
+        values = distilled.with_scale(self.config, conditions or {}, chosen, len(seeds))
+        cond = self.condition(values, chosen.guidance)
+        if guidance is not None and not conditions and any(map(by_condition, chosen.guidance)):
             asked = " or ".join(self.conditioners) or "this model has none"
             raise UsageError(f"guidance needs a condition to be guided by: {asked}")
         shape = self.codec.shape if shape is None else shape
@@ -218,8 +226,10 @@ class Model(nn.Module):
         return self.denoiser
 
     def guided(self, chosen: SampleConfig, shape: tuple[int, ...]) -> Denoiser:
-        """Give what denoises samples of a shape with the guidance of the settings."""
+        """Give what denoises samples of a shape with the guidance of the settings, which students have built in."""
         denoiser = self._denoiser(shape)
+        if self.config.distilled is not None:
+            return denoiser
 
         def companion(path: Path) -> Denoiser:
             return Companion(self._companions.find(path, self)._denoiser(shape), str(path))

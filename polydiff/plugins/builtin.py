@@ -7,10 +7,14 @@ from collections.abc import Iterable
 from polydiff.plugins.hookspecs import hookimpl
 from polydiff.plugins.specs import (
     CheckSpec,
+    CodecSpec,
     CommandSpec,
     ConditionerSpec,
+    DistillationSpec,
     GuidanceSpec,
     MetricSpec,
+    ObjectiveSpec,
+    ReconstructionSpec,
     SamplerSpec,
     ScheduleSpec,
     TimesSpec,
@@ -69,6 +73,7 @@ def polydiff_samplers() -> Iterable[SamplerSpec]:
         SamplerSpec("er-sde", "polydiff.sampling.er_sde:ERSDE", "multistep, noise to choose", order=3, stochastic=True),
         SamplerSpec("restart", "polydiff.sampling.restart:Restart", "heun, back and again", order=2, stochastic=True),
         SamplerSpec("dpm-adaptive", "polydiff.sampling.dpm_adaptive:DPMAdaptive", "steps by a tolerance", order=0),
+        SamplerSpec("flow-map", "polydiff.sampling.flow_map:FlowMap", "jumps, for flow maps", order=0),
         SamplerSpec(
             "consistency",
             "polydiff.sampling.consistency:Consistency",
@@ -137,12 +142,16 @@ def polydiff_conditioners() -> Iterable[ConditionerSpec]:
     return (
         ConditionerSpec("class", "polydiff.conditioning.class_label:ClassLabel", "one class among several"),
         ConditionerSpec("vector", "polydiff.conditioning.vector:Vector", "numbers, standardised"),
+        ConditionerSpec("text", "polydiff.conditioning.text:Text", "texts of any language, trained jointly"),
+        ConditionerSpec(
+            "guidance-scale", "polydiff.conditioning.guidance_scale:GuidanceScale", "how much a student is guided"
+        ),
     )
 
 
 @hookimpl
-def polydiff_objectives() -> Iterable[TimesSpec | WeightingSpec]:
-    """Give the engine's distributions of training times and weightings."""
+def polydiff_objectives() -> Iterable[ObjectiveSpec]:
+    """Give the engine's distributions of training times, weightings and ways to distil."""
     return (
         TimesSpec("uniform", "polydiff.training.times:Uniform", "uniform in time"),
         TimesSpec("logit-normal", "polydiff.training.times:LogitNormal", "logit of the time is normal"),
@@ -151,7 +160,20 @@ def polydiff_objectives() -> Iterable[TimesSpec | WeightingSpec]:
         WeightingSpec("min-snr", "polydiff.training.weighting:MinSNR", "SNR, cut off above"),
         WeightingSpec("edm", "polydiff.training.weighting:EDM", "unit weight on EDM's preconditioned output"),
         WeightingSpec("sigmoid", "polydiff.training.weighting:Sigmoid", "sigmoid of the log-SNR"),
+        ReconstructionSpec("l1", "polydiff.training.reconstruction:L1", "mean absolute difference"),
+        ReconstructionSpec("l2", "polydiff.training.reconstruction:L2", "mean squared difference"),
+        WeightingSpec("truncated-snr", "polydiff.training.weighting:TruncatedSNR", "SNR, never below 1"),
+        DistillationSpec("match", "polydiff.distillation.match:Match", "the teacher's estimate in one evaluation"),
+        DistillationSpec(
+            "progressive", "polydiff.distillation.progressive:Progressive", "several of the teacher's steps in one"
+        ),
     )
+
+
+@hookimpl
+def polydiff_codecs() -> Iterable[CodecSpec]:
+    """Give the codec of what a codec recipe has trained."""
+    return (CodecSpec("latent", "polydiff.model.latent:Latent", "the latents of a trained autoencoder"),)
 
 
 @hookimpl

@@ -45,7 +45,9 @@ def polydiff_guidances() -> Iterable[specs.GuidanceSpec]: ...  # Denoisers made 
 @hookspec
 def polydiff_conditioners() -> Iterable[specs.ConditionerSpec]: ...  # Raw inputs to a `Condition`.
 @hookspec
-def polydiff_objectives() -> Iterable[specs.TimesSpec | specs.WeightingSpec]: ...  # Parts of the loss.
+def polydiff_codecs() -> Iterable[specs.CodecSpec]: ...  # Codecs that all modalities have.
+@hookspec
+def polydiff_objectives() -> Iterable[specs.ObjectiveSpec]: ...  # Losses and their parts.
 @hookspec
 def polydiff_sources() -> Iterable[specs.SourceSpec]: ...  # More sources, for any modality.
 @hookspec
@@ -80,7 +82,8 @@ REGISTRATIONS: Final[Mapping[str, tuple[type[specs.AnySpec], ...]]] = {
     "polydiff_samplers": (specs.SamplerSpec,),
     "polydiff_guidances": (specs.GuidanceSpec,),
     "polydiff_conditioners": (specs.ConditionerSpec,),
-    "polydiff_objectives": (specs.TimesSpec, specs.WeightingSpec),
+    "polydiff_codecs": (specs.CodecSpec,),
+    "polydiff_objectives": (specs.TimesSpec, specs.WeightingSpec, specs.DistillationSpec, specs.ReconstructionSpec),
     "polydiff_sources": (specs.SourceSpec,),
     "polydiff_metrics": (specs.MetricSpec,),
     "polydiff_presets": (specs.PresetSpec,),

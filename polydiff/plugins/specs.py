@@ -113,11 +113,32 @@ class WeightingSpec(Spec):
     kind = "weighting"
 
 
+class DistillationSpec(Spec):
+    """A `polydiff.distillation.distillation.Distillation`: a way for a model to learn from another."""
+
+    __slots__ = ()
+    kind = "distillation method"
+
+
 class CodecSpec(Spec):
-    """A `polydiff.data.codec.Codec`; its name is unique within its modality."""
+    """A `polydiff.data.codec.Codec`; its name is unique within its modality, or one that all modalities have."""
 
     __slots__ = ()
     kind = "codec"
+
+
+class AutoencoderSpec(Spec):
+    """A `polydiff.nn.autoencoder.Autoencoder`; its name is unique among all plugins, as a backbone's is."""
+
+    __slots__ = ()
+    kind = "autoencoder"
+
+
+class ReconstructionSpec(Spec):
+    """A loss between what an autoencoder makes of data and the data; see `polydiff.training.reconstruction`."""
+
+    __slots__ = ()
+    kind = "reconstruction loss"
 
 
 class BackboneSpec(Spec):
@@ -234,6 +255,9 @@ class ModalitySpec:
     describe
         As `preview`, `(content) -> polydiff.data.description.Description`: a content as numbers, for
         `polydiff data check`, which without it finds no sizes and no duplicates.
+    fidelity
+        As `preview`, `(content, original) -> {name: float}`: how true a content is to what it was made of, by the
+        measures of the field, for the codecs that learn.
     """
 
     kind: ClassVar[str] = "modality"
@@ -246,11 +270,16 @@ class ModalitySpec:
     files: tuple[FileKindSpec, ...]
     preview: str
     trajectory: str
+    autoencoders: tuple[AutoencoderSpec, ...] = ()
     augmentations: tuple[AugmentationSpec, ...] = ()
     presets: tuple[PresetSpec, ...] = ()
     metrics: tuple[MetricSpec, ...] = ()
     normalize: str = ""
     describe: str = ""
+    fidelity: str = ""
 
 
 AnySpec = Spec | ModalitySpec
+
+ObjectiveSpec = TimesSpec | WeightingSpec | DistillationSpec | ReconstructionSpec
+"""What a loss is made of."""

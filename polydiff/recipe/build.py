@@ -13,25 +13,43 @@ from torch import Tensor
 from polydiff.core.denoiser import Denoiser
 from polydiff.core.prediction import PREDICTIONS, Prediction
 from polydiff.core.schedule import Schedule
+from polydiff.data.codec import Codec
 from polydiff.data.joined import Joined
 from polydiff.data.source import Source
 from polydiff.errors import PluginError, RecipeError, UsageError, unknown
+from polydiff.nn.autoencoder import Autoencoder
 from polydiff.plugins.host import host
-from polydiff.plugins.specs import BackboneSpec, GuidanceSpec, ScheduleSpec, SourceSpec, Spec
+from polydiff.plugins.specs import (
+    AutoencoderSpec,
+    BackboneSpec,
+    CodecSpec,
+    DistillationSpec,
+    GuidanceSpec,
+    ReconstructionSpec,
+    ScheduleSpec,
+    SourceSpec,
+    Spec,
+)
 from polydiff.recipe.component import Component
 from polydiff.recipe.options import Options, plain
 from polydiff.recipe.origin import KeyPath, Origin
-from polydiff.recipe.schema import DataConfig, ModelConfig
+from polydiff.recipe.schema import DataConfig, EncodedConfig
 from polydiff.recipe.shape import map_components, slot
 from polydiff.sampling.grid import GRIDS, time_grid
 
-C = TypeVar("C", bound=ModelConfig)
+C = TypeVar("C", bound=EncodedConfig)
 
 ENGINE: Mapping[type[Spec], Collection[str]] = {
     BackboneSpec: {"data_channels", "condition"},
+    AutoencoderSpec: {"data_channels"},
+    ReconstructionSpec: {"codec"},
     GuidanceSpec: {"denoiser", "codec"},
+    DistillationSpec: {"teacher", "weighting"},
 }
 """What the engine passes to the targets of a kind, and no recipe may set."""
+
+NESTED: Mapping[type, type[Spec]] = {Schedule: ScheduleSpec, Codec: CodecSpec, Autoencoder: AutoencoderSpec}
+"""What an option names that is itself a component, by the option's type; an autoencoder stands beside a `codec`."""
 
 OFFERED = {"codec"}
 """What of it a target may do without."""
@@ -74,7 +92,7 @@ def build(
     target = _target(spec_type, component, modality)
     takes = inspect.signature(target).parameters
     context = {name: value for name, value in context.items() if name in takes or name not in OFFERED}
-    return _make(target, component, context, ENGINE.get(spec_type, ()), load)
+    return _make(target, component, context, ENGINE.get(spec_type, ()), load, modality)
 
 
 def build_source(data: DataConfig, modality: str) -> Source:
@@ -101,7 +119,7 @@ def build_times(component: Component, schedule: Schedule, steps: int) -> Tensor:
 
 def complete(spec_type: type[Spec], component: Component, *, modality: str | None = None) -> Component:
     """Check the options of a component and write out those that are left to their defaults; raises as `build` does."""
-    return _resolve(_target(spec_type, component, modality), component, ENGINE.get(spec_type, ()))
+    return _resolve(_target(spec_type, component, modality), component, ENGINE.get(spec_type, ()), modality)
 
 
 def models_named(spec_type: type[Spec], component: Component) -> list[Path]:
@@ -171,6 +189,7 @@ def _make(
     context: Mapping[str, Any],
     engine: Collection[str],
     load: Callable[[Path], Denoiser] | None = None,
+    modality: str | None = None,
 ) -> Any:
     options = Options.of(target, {*engine, *context})
     made = {}
@@ -178,22 +197,29 @@ def _make(
         if options.types[name] is Denoiser:
             assert load is not None, "an option that is a model, where no model can be loaded"
             made[name] = load(value)
+        elif isinstance(value, Component):
+            kind = NESTED[options.types[name]]
+            within = {"data_channels": made["codec"].channels} if kind is AutoencoderSpec else {}
+            made[name] = build(kind, value, modality=modality, **within)
         else:
-            made[name] = build(ScheduleSpec, value) if isinstance(value, Component) else value
+            made[name] = value
     with _at(component.origin):
         return target(**context, **made)
 
 
-def _resolve(target: Callable[..., Any], component: Component, engine: Collection[str]) -> Component:
+def _resolve(
+    target: Callable[..., Any], component: Component, engine: Collection[str], modality: str | None = None
+) -> Component:
     options = Options.of(target, engine)
     values = {**options.defaults, **options.check(component)}
 
-    def resolved(value: Any) -> Any:
+    def resolved(name: str) -> Any:
+        value = values[name]
         if isinstance(value, Component):
-            return complete(ScheduleSpec, value).flat()
+            return complete(NESTED[options.types[name]], value, modality=modality).flat()
         return plain(value)
 
-    return component.with_options({name: resolved(values[name]) for name in options.types})
+    return component.with_options({name: resolved(name) for name in options.types})
 
 
 @contextmanager

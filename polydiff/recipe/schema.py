@@ -8,17 +8,20 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from polydiff.plugins.specs import (
     AugmentationSpec,
+    AutoencoderSpec,
     BackboneSpec,
     CodecSpec,
     ConditionerSpec,
+    DistillationSpec,
     GuidanceSpec,
+    ReconstructionSpec,
     SamplerSpec,
     ScheduleSpec,
     SourceSpec,
     TimesSpec,
     WeightingSpec,
 )
-from polydiff.recipe.component import Component, ConditionConfig, FurtherSource
+from polydiff.recipe.component import Component, ConditionConfig, FurtherSource, WeightedLoss
 
 
 def _undotted(name: str) -> str:
@@ -43,6 +46,7 @@ FactName = Annotated[str, AfterValidator(_undotted)]
 
 Codec = Annotated[Component, CodecSpec]
 Backbone = Annotated[Component, BackboneSpec]
+Autoencoder = Annotated[Component, AutoencoderSpec]
 Conditioner = Annotated[ConditionConfig, ConditionerSpec]
 Schedule = Annotated[Component, ScheduleSpec]
 Sampler = Annotated[Component, SamplerSpec]
@@ -52,6 +56,8 @@ Further = Annotated[FurtherSource, SourceSpec]
 Augmentation = Annotated[Component, AugmentationSpec]
 Times = Annotated[Component, TimesSpec]
 Weighting = Annotated[Component, WeightingSpec]
+Reconstruction = Annotated[WeightedLoss, ReconstructionSpec]
+Distillation = Annotated[Component, DistillationSpec]
 
 
 class Config(BaseModel):
@@ -69,16 +75,53 @@ class SampleConfig(Config):
     guidance: list[Guidance] = []
 
 
-class ModelConfig(Config):
-    """What a model is: everything but its weights."""
+class RungConfig(Config):
+    """One distillation that a model has behind it.
+
+    `teacher` is the SHA-256 of the weights that were learnt from, `loss` what validation measured in the end.
+    """
+
+    method: str
+    teacher: str
+    steps: Count
+    loss: float | None = None
+
+
+class DistilledConfig(Config):
+    """What a distilled model can do, and how it came about.
+
+    `samplers` are those that may walk it; it is right at its `own` times, those of `sample`, or at `any`; `scales` are
+    the guidance, least and most, that is built into it.
+    """
+
+    samplers: list[str]
+    times: Literal["own", "any"] = "own"
+    scales: tuple[float, float] = (1.0, 1.0)
+    rungs: list[RungConfig]
+
+
+class EncodedConfig(Config):
+    """Data of a modality, as a codec encodes them."""
 
     modality: str
     codec: Codec
+
+
+class CodecConfig(EncodedConfig):
+    """What a codec that learns is, everything but its weights: an autoencoder of what another codec encodes."""
+
+    autoencoder: Autoencoder
+
+
+class ModelConfig(EncodedConfig):
+    """What a model is: everything but its weights."""
+
     backbone: Backbone
     conditions: dict[FactName, Conditioner] = {}
     schedule: Schedule = Component("cosine")
     prediction: Component = Component("v")
     sample: SampleConfig = SampleConfig()
+    distilled: DistilledConfig | None = None
 
 
 class DataConfig(Config):
@@ -102,6 +145,20 @@ class ObjectiveConfig(Config):
     weighting: Weighting = Component("constant")
 
 
+class DistillConfig(Config):
+    """The model that is learnt from, in place of the data alone.
+
+    `teacher` is a model folder, `weights` the SHA-256 of its weights; it is guided by `guidance`, at scales drawn from
+    `scales` where these are given.
+    """
+
+    teacher: str
+    weights: str
+    method: Distillation
+    guidance: list[Guidance] = []
+    scales: tuple[float, float] | None = None
+
+
 class OptimizerConfig(Config):
     """AdamW and its learning rate over the steps."""
 
@@ -109,7 +166,7 @@ class OptimizerConfig(Config):
     betas: tuple[BelowOne, BelowOne] = (0.9, 0.99)
     weight_decay: NonNegative = 0.0
     warmup: Annotated[int, Field(ge=0)] = 100
-    decay: Literal["constant", "cosine"] = "cosine"
+    decay: Literal["constant", "cosine", "linear"] = "cosine"
 
 
 class EmaConfig(Config):
@@ -140,6 +197,7 @@ class CheckpointConfig(Config):
     every: Count = 500
     keep: Count = 2
     best: bool = False
+    sharded: bool = False
 
 
 class TrainConfig(Config):
@@ -153,6 +211,7 @@ class TrainConfig(Config):
     max_minutes: Positive | None = None
     max_bad_steps: Count = 10
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    compile: bool = False
     optimizer: OptimizerConfig = OptimizerConfig()
     ema: EmaConfig = EmaConfig()
     validation: ValidationConfig = ValidationConfig()
@@ -171,4 +230,38 @@ class Recipe(ModelConfig):
 
     data: DataConfig
     objective: ObjectiveConfig = ObjectiveConfig()
+    distill: DistillConfig | None = None
     train: TrainConfig
+
+
+class CodecObjectiveConfig(Config):
+    """What is minimised in training a codec: `kl` weighs the divergence of its latents from a standard normal."""
+
+    reconstruction: Annotated[list[Reconstruction], Field(min_length=1)] = [WeightedLoss("l1")]
+    kl: NonNegative = 1e-4
+
+
+class CodecValidationConfig(Config):
+    """How a codec is judged on held-out data."""
+
+    every: Count = 500
+    samples: Annotated[Count, Field(ge=2)] = 128
+    patience: Count | None = None
+
+
+class CodecTrainConfig(TrainConfig):
+    """How a codec is trained."""
+
+    validation: CodecValidationConfig = CodecValidationConfig()  # type: ignore[assignment] # it has no noise bands
+
+
+class CodecRecipe(CodecConfig):
+    """A codec that learns and how it comes about."""
+
+    data: DataConfig
+    objective: CodecObjectiveConfig = CodecObjectiveConfig()
+    train: CodecTrainConfig
+
+
+AnyRecipe = Recipe | CodecRecipe
+"""What `polydiff train` takes; one that has an `autoencoder` trains a codec."""

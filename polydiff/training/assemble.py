@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
+from torch import nn
 
-from polydiff.data.balance import weighted
 from polydiff.data.examples import ExampleSet
-from polydiff.data.joined import Joined
-from polydiff.data.order import Order, permutation
 from polydiff.data.source import Source
-from polydiff.data.split import split
 from polydiff.errors import DataError, UsageError
 from polydiff.model.model import Model
+from polydiff.model.pretrained import complete_codec, set_pretrained, without_folder
 from polydiff.plugins.host import host
-from polydiff.plugins.specs import AugmentationSpec, ConditionerSpec, SourceSpec, TimesSpec, WeightingSpec
-from polydiff.recipe.build import build, build_source, resolve
-from polydiff.recipe.schema import DataConfig, Recipe
-from polydiff.training.objective import Objective
-from polydiff.training.preview import Draw
+from polydiff.plugins.specs import ConditionerSpec, DistillationSpec, TimesSpec, WeightingSpec
+from polydiff.recipe.build import build, resolve
+from polydiff.recipe.schema import AnyRecipe, CodecRecipe, Recipe
+from polydiff.training.codec import CodecParts, assemble_codec
+from polydiff.training.data import TrainingData
+from polydiff.training.objective import AnyObjective, Objective, TrainingLoss
+from polydiff.training.preview import Draw, Previewer
+from polydiff.training.processes import Processes
+from polydiff.training.teacher import Teacher
+from polydiff.training.validation import Validator
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,54 @@ class Parts:
     model: Model
     examples: ExampleSet
     held_out: ExampleSet | None
-    objective: Objective
+    objective: AnyObjective
     draw: Draw
 
+    def loss(self) -> nn.Module:
+        """Make what gives each sample's loss."""
+        self.model.codec.eval().requires_grad_(False)
+        config = self.recipe.train
+        dropout = {name: condition.dropout for name, condition in self.recipe.conditions.items()}
+        return TrainingLoss(self.model, self.objective, seed=config.seed, batch=config.batch, dropout=dropout)
 
-def assemble(recipe: Recipe) -> Parts:
-    """Build everything that a recipe names; the model's start is a function of `train.seed`.
+    def validator(self, batch: int, processes: Processes) -> Validator | None:
+        """Make what judges the model by so many samples at once; `None` when nothing is held out."""
+        if self.held_out is None:
+            return None
+        config, workers = self.recipe.train, self.recipe.data.workers
+        return Validator(
+            self.objective,
+            self.held_out,
+            config.validation,
+            seed=config.seed,
+            batch=batch,
+            workers=workers,
+            processes=processes,
+        )
+
+    def previewer(self) -> Previewer:
+        """Make what draws samples."""
+        config = self.recipe.train
+        examples = self.held_out or self.examples
+        return Previewer(self.model, examples, self.draw, samples=config.preview.samples, seed=config.seed)
+
+
+AnyParts = Parts | CodecParts
+
+
+def assemble(recipe: AnyRecipe) -> AnyParts:
+    """Build everything that a recipe names, of a model or of a codec.
+
+    Raises
+    ------
+    PolydiffError
+        As `assemble_model` does.
+    """
+    return assemble_codec(recipe) if isinstance(recipe, CodecRecipe) else assemble_model(recipe)
+
+
+def assemble_model(recipe: Recipe) -> Parts:
+    """Build everything that a diffusion recipe names; the model's start is a function of `train.seed`.
 
     Raises
     ------
@@ -60,26 +103,34 @@ def assemble(recipe: Recipe) -> Parts:
     PluginError
         When a name is of a plugin that is missing or broken.
     """
+    modality = recipe.modality
+    tensors = {}
+    if recipe.distill is None:
+        completed, tensors = complete_codec(recipe.codec, modality)
+        recipe = recipe.model_copy(update={"codec": completed})
     recipe = resolve(recipe)
-    modality, data = recipe.modality, recipe.data
-    source = build_source(data, modality)
-    recipe = _complete(recipe, source)
+    data = TrainingData.of(recipe.data, modality)
+    recipe = _complete(recipe, data.source)
     torch.manual_seed(recipe.train.seed)
-    model = Model.from_config(recipe)
+    model = Model.from_config(recipe.model_copy(update={"codec": without_folder(recipe.codec, modality)}))
+    set_pretrained(model.codec.eval(), tensors)
     try:
         model.backbone.check_shape(model.codec.shape)
     except UsageError as error:
         raise recipe.codec.error(str(error)) from error
     model.guided(recipe.sample, model.codec.shape)  # refuses what would fail at the first preview
-    indices, held_source, held_indices = _hold_out(source, data, modality)
-    model.codec.fit(_contents(source, indices, recipe.train.seed))
-    augment = [build(AugmentationSpec, each, modality=modality) for each in data.augment]
+    weighting = build(WeightingSpec, recipe.objective.weighting)
+    objective: AnyObjective
+    if recipe.distill is None:
+        model.codec.fit(data.contents(recipe.train.seed))
+        objective = Objective(build(TimesSpec, recipe.objective.times), weighting)
+    else:
+        teacher = Teacher.of(recipe.distill)
+        teacher.start(model)
+        objective = build(DistillationSpec, recipe.distill.method, teacher=teacher, weighting=weighting)
     codec, conditioners = copy.deepcopy((model.codec, model.conditioners))  # these stay on the CPU, where data are read
     prepare: dict[str, Any] = {name: each.prepare for name, each in conditioners.items()}
-    make = partial(ExampleSet, codec=codec, prepare=prepare, seed=recipe.train.seed, on_error=data.on_error)
-    examples = make(source, indices, augment=augment, order=_order(source, indices, data))
-    held_out = make(held_source, held_indices) if held_indices else None
-    objective = Objective(build(TimesSpec, recipe.objective.times), build(WeightingSpec, recipe.objective.weighting))
+    examples, held_out = data.examples(codec, prepare, recipe.train.seed)
     return Parts(recipe, model, examples, held_out, objective, host().load(host().modality(modality), "preview"))
 
 
@@ -94,35 +145,3 @@ def _complete(recipe: Recipe, source: Source) -> Recipe:
             raise condition.error(str(error)) from error
         conditions[name] = condition.with_options(options)
     return recipe.model_copy(update={"conditions": conditions})
-
-
-def _hold_out(source: Source, data: DataConfig, modality: str) -> tuple[Sequence[int], Source, Sequence[int]]:
-    """Give the indices to train on, and the source and the indices to validate on."""
-    if data.validation is None:
-        indices, held = split(len(source), data.holdout)
-        return indices.tolist(), source, held.tolist()
-    held_source = build(SourceSpec, data.validation, modality=modality)
-    return range(len(source)), held_source, range(len(held_source))
-
-
-def _order(source: Source, indices: Sequence[int], data: DataConfig) -> Order:
-    if data.balance is None and not data.weights and all(each.weight == 1 for each in data.also):
-        return permutation
-    return weighted(
-        [source.label(index) for index in indices],
-        [source.place(index) if isinstance(source, Joined) else 0 for index in indices],
-        balance=data.balance,
-        weights=data.weights,
-        source_weights=[1.0, *(each.weight for each in data.also)],
-    )
-
-
-def _contents(source: Source, indices: Sequence[int], seed: int) -> Iterator[Any]:
-    """Read what can be read, in the order of the first epoch, so that any part of it stands for all; the rest is
-    reported when it is trained on.
-    """
-    for place in permutation(len(indices), seed, epoch=0):
-        try:
-            yield source[indices[place]].content
-        except DataError:
-            continue

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from polydiff.core.condition import Condition
 from polydiff.core.denoiser import NetworkDenoiser, per_sample
 from polydiff.core.noise import DROP_CONDITION, TRAIN_NOISE, TRAIN_TIME, Seeds
+from polydiff.core.schedule import Schedule
 from polydiff.model.model import Model
 from polydiff.training.times import Times
 from polydiff.training.weighting import Weighting
@@ -19,12 +20,37 @@ BELOW_ONE = 1 - 2.0**-53
 """The largest float64 below 1."""
 
 
+class AnyObjective(Protocol):
+    """What a model is trained towards: from data alone, or from another model (`polydiff.distillation`)."""
+
+    def times(self, u: Tensor, schedule: Schedule, /) -> Tensor:
+        """Give the quantiles of the training times, as `Times` does."""
+
+    def condition(self, model: Model, values: Mapping[str, Sequence[Any]], seeds: Seeds) -> Any:
+        """Make what `losses` takes as `cond` of raw values, one for each sample of `seeds`."""
+
+    def losses(
+        self,
+        denoiser: NetworkDenoiser,
+        x0: Tensor,
+        t: Tensor,
+        eps: Tensor,
+        cond: Any = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """Give each sample's loss, as `Objective.losses` does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Objective:
     """A time distribution and a weighting; the target is that of the denoiser's prediction."""
 
     times: Times
     weighting: Weighting
+
+    def condition(self, model: Model, values: Mapping[str, Sequence[Any]], seeds: Seeds) -> Condition | None:
+        """Give the model's condition."""
+        return model.condition(values)
 
     def losses(
         self,
@@ -55,10 +81,10 @@ class Objective:
         output = denoiser.output(alpha * x0 + sigma * eps, t, cond, mask)
         error = output - denoiser.prediction.target(x0, eps, alpha, sigma)
         weight = self.weighting.of_output(denoiser.schedule.log_snr(t), denoiser.schedule, denoiser.prediction)
-        return weight.to(x0) * _mean(error.square(), mask)
+        return weight.to(x0) * mean_of(error.square(), mask)
 
 
-def _mean(x: Tensor, mask: Tensor | None) -> Tensor:
+def mean_of(x: Tensor, mask: Tensor | None) -> Tensor:
     """Give each sample's mean over what its mask lets through: (B, *) -> (B,)."""
     if mask is None:
         return x.flatten(1).mean(1)
@@ -94,7 +120,7 @@ class TrainingLoss(nn.Module):
     """
 
     def __init__(
-        self, model: Model, objective: Objective, *, seed: int, batch: int, dropout: Mapping[str, float]
+        self, model: Model, objective: AnyObjective, *, seed: int, batch: int, dropout: Mapping[str, float]
     ) -> None:
         super().__init__()
         self.model = model
@@ -130,7 +156,7 @@ class TrainingLoss(nn.Module):
         u = stratified(seeds.uniform((), stream=TRAIN_TIME), positions % self.batch, self.batch)
         t = self.objective.times(u, denoiser.schedule)
         eps = seeds.normal(x0.shape[1:], stream=TRAIN_NOISE, device=x0.device, dtype=x0.dtype)
-        cond = self.model.condition(self._drop(conditions, seeds))
+        cond = self.objective.condition(self.model, self._drop(conditions, seeds), seeds)
         return self.objective.losses(denoiser, x0, t, eps, cond, mask)
 
     def _drop(self, conditions: Mapping[str, Sequence[Any]], seeds: Seeds) -> dict[str, list[Any]]:

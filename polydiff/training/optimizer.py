@@ -35,5 +35,11 @@ def learning_rate(config: OptimizerConfig, step: int, fraction: float) -> float:
         How much of the run is behind, in [0, 1]: of its steps, or of its time where that runs out first.
     """
     warmup = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
-    decay = (1 + math.cos(math.pi * fraction)) / 2 if config.decay == "cosine" else 1.0
+    match config.decay:
+        case "constant":
+            decay = 1.0
+        case "linear":
+            decay = 1 - fraction
+        case "cosine":
+            decay = (1 + math.cos(math.pi * fraction)) / 2
     return config.lr * warmup * decay

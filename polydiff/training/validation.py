@@ -18,7 +18,7 @@ from polydiff.data.loader import batches
 from polydiff.errors import PolydiffError
 from polydiff.model.model import Model
 from polydiff.recipe.schema import ValidationConfig
-from polydiff.training.objective import Objective, stratified
+from polydiff.training.objective import AnyObjective, stratified
 from polydiff.training.order import listed, name_at
 from polydiff.training.processes import Processes
 
@@ -80,7 +80,7 @@ class Validator:
 
     def __init__(
         self,
-        objective: Objective,
+        objective: AnyObjective,
         examples: ExampleSet,
         config: ValidationConfig,
         *,
@@ -155,9 +155,11 @@ class Validator:
         batch = batch.to(device)
         x0 = batch.x
         # Step 1: the times took step 0 of this stream.
-        eps = Seeds(self.seed, batch.positions).normal(x0.shape[1:], stream=VALIDATION, step=1, device=device)
+        seeds = Seeds(self.seed, batch.positions.cpu())
+        eps = seeds.normal(x0.shape[1:], stream=VALIDATION, step=1, device=device)
         with self.processes.fabric.autocast():
-            return self.objective.losses(model.denoiser, x0, t, eps, model.condition(batch.conditions), batch.mask)
+            cond = self.objective.condition(model, batch.conditions, seeds)
+            return self.objective.losses(model.denoiser, x0, t, eps, cond, batch.mask)
 
 
 def _interval(losses: Tensor, items: Tensor) -> tuple[float, float]:

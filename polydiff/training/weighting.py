@@ -87,3 +87,11 @@ class Sigmoid(Weighting):
     def of_x0(self, log_snr: Tensor) -> Tensor:
         """Give SNR sigmoid(bias - log-SNR)."""
         return log_snr.exp() * torch.sigmoid(self.bias - log_snr)
+
+
+class TruncatedSNR(Weighting):
+    """max(SNR, 1) (Salimans & Ho 2022, https://arxiv.org/abs/2202.00512, section 4): noise alone counts, too."""
+
+    def of_x0(self, log_snr: Tensor) -> Tensor:
+        """Give max(SNR, 1)."""
+        return log_snr.exp().clamp(min=1.0)
