@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from torch import nn
 
@@ -45,7 +45,11 @@ class Conditioner(nn.Module, ABC):
     ----------
     dims
         The widths of the parts that it gives.
+    takes_prompts
+        Whether what a user writes for it is a prompt: what `--prompt` is for.
     """
+
+    takes_prompts: ClassVar[bool] = False
 
     dims: ConditionDims
 
@@ -93,13 +97,21 @@ class Conditioner(nn.Module, ABC):
         """Divide what a user writes for several samples ("3,5") into the values that they take in turn."""
         return [text]
 
+    def unread(self, text: str) -> str:
+        """Give what `parse` leaves out of a text; empty when nothing, as for all but those that are told to."""
+        return ""
+
     def describe(self, value: Any) -> str:
         """Write a raw value for people, as `parse` reads it."""
         return str(value)
 
     @abstractmethod
     def forward(self, values: Sequence[Any]) -> Condition:
-        """Make the condition of B raw values; of `None` exactly the unconditional one, zeros."""
+        """Make the condition of B raw values; of `None` exactly the unconditional one, zeros.
+
+        It has the same number of tokens whatever the values, some of them masked out: a condition that is dropped is
+        then the same to the last bit as one that was never given, whatever stands beside it in the batch.
+        """
 
 
 def absent(source: FactSource, name: str) -> DataError:
