@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from polydiff.errors import UsageError
@@ -41,3 +42,19 @@ def _mean_within(x: Tensor, scale: float) -> float:
 
 def _kernel_sum(x: Tensor, y: Tensor, scale: float) -> float:
     return sum(float((-scale * squared_distances(rows, y)).exp().sum()) for rows in blocks(x, y))
+
+
+def median_scale(points: Tensor) -> float:
+    """Give one over the median squared distance of different points (section 8); of 1,000 at most.
+
+    Raises
+    ------
+    UsageError
+        When they do not differ.
+    """
+    some = points[:: -(-len(points) // 1000)]
+    rows, columns = torch.triu_indices(len(some), len(some), 1)
+    median = float(squared_distances(some, some)[rows, columns].median())
+    if not median:
+        raise UsageError("the samples do not differ enough to tell a scale")
+    return 1 / median

@@ -179,12 +179,18 @@ class MetricSpec(Spec):
     modality
         Filled in for the metrics of a `ModalitySpec`. With one, `target` is a function
         `(generated, real, **options) -> dict` of sequences of contents, whose record says everything that the
-        number depends on. Without, it is a function of features, (n, d) and (m, d), of any modality.
+        number, its `value`, depends on. Without, it is a function of features, (n, d) and (m, d), of any modality.
+    ideal
+        What it is at best, when both sets are of one kind; the worse, the farther from it.
+    pairs
+        Whether it compares the i-th generated with the i-th real content, not the one set with the other.
     """
 
     kind = "metric"
 
     modality: str = ""
+    ideal: float = 0.0
+    pairs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,14 +44,14 @@ ENGINE: Mapping[type[Spec], Collection[str]] = {
     AutoencoderSpec: {"data_channels"},
     ReconstructionSpec: {"codec"},
     GuidanceSpec: {"denoiser", "codec"},
-    DistillationSpec: {"teacher", "weighting"},
+    DistillationSpec: {"teacher", "weighting", "positions"},
 }
 """What the engine passes to the targets of a kind, and no recipe may set."""
 
 NESTED: Mapping[type, type[Spec]] = {Schedule: ScheduleSpec, Codec: CodecSpec, Autoencoder: AutoencoderSpec}
 """What an option names that is itself a component, by the option's type; an autoencoder stands beside a `codec`."""
 
-OFFERED = {"codec"}
+OFFERED = {"codec", "positions"}
 """What of it a target may do without."""
 
 ENGINE_GRID = ("schedule", "steps")

@@ -50,7 +50,7 @@ class Parts:
 
     def loss(self) -> nn.Module:
         """Make what gives each sample's loss."""
-        self.model.codec.eval().requires_grad_(False)
+        self.model.codec.eval()
         config = self.recipe.train
         dropout = {name: condition.dropout for name, condition in self.recipe.conditions.items()}
         return TrainingLoss(self.model, self.objective, seed=config.seed, batch=config.batch, dropout=dropout)
@@ -113,7 +113,7 @@ def assemble_model(recipe: Recipe) -> Parts:
     recipe = _complete(recipe, data.source)
     torch.manual_seed(recipe.train.seed)
     model = Model.from_config(recipe.model_copy(update={"codec": without_folder(recipe.codec, modality)}))
-    set_pretrained(model.codec.eval(), tensors)
+    set_pretrained(model.codec.eval().requires_grad_(False), tensors)
     try:
         model.backbone.check_shape(model.codec.shape)
     except UsageError as error:
@@ -127,7 +127,13 @@ def assemble_model(recipe: Recipe) -> Parts:
     else:
         teacher = Teacher.of(recipe.distill)
         teacher.start(model)
-        objective = build(DistillationSpec, recipe.distill.method, teacher=teacher, weighting=weighting)
+        objective = build(
+            DistillationSpec,
+            recipe.distill.method,
+            teacher=teacher,
+            weighting=weighting,
+            positions=recipe.train.steps * recipe.train.batch,
+        )
     codec, conditioners = copy.deepcopy((model.codec, model.conditioners))  # these stay on the CPU, where data are read
     prepare: dict[str, Any] = {name: each.prepare for name, each in conditioners.items()}
     examples, held_out = data.examples(codec, prepare, recipe.train.seed)

@@ -37,6 +37,8 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         sources=(
             SourceSpec("folder", "polydiff_audio.folder:Folder", "a tree of recordings"),
             SourceSpec("webdataset", "polydiff_audio.folder:WebDataset", "tar shards of recordings"),
+            SourceSpec("parquet", "polydiff_audio.folder:Parquet", "tables of recordings"),
+            SourceSpec("hf", "polydiff_audio.folder:HuggingFace", "a data set of the Hugging Face hub"),
             SourceSpec("synth", "polydiff_audio.synth:Synth", "notes of synthetic instruments"),
             SourceSpec("espeak", "polydiff_audio.espeak:Espeak", "words spoken by espeak-ng"),
         ),
@@ -72,8 +74,10 @@ def polydiff_metrics() -> Iterable[MetricSpec]:
     """Give the metrics of sounds."""
     yield MetricSpec("audio-frechet", "polydiff_audio.metrics:frechet", "Frechet distance of embeddings", "audio")
     yield MetricSpec("audio-mmd", "polydiff_audio.metrics:mmd", "unbiased kernel MMD^2 of embeddings", "audio")
-    yield MetricSpec("stft-distance", "polydiff_audio.metrics:stft_distance", "multi-resolution, of pairs", "audio")
-    yield MetricSpec("pitch-error", "polydiff_audio.metrics:pitch_error", "semitones, of pairs", "audio")
+    yield MetricSpec(
+        "stft-distance", "polydiff_audio.metrics:stft_distance", "multi-resolution, of pairs", "audio", pairs=True
+    )
+    yield MetricSpec("pitch-error", "polydiff_audio.metrics:pitch_error", "semitones, of pairs", "audio", pairs=True)
 
 
 @polydiff.hookimpl

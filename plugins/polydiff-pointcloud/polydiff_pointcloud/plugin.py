@@ -40,6 +40,8 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         sources=(
             SourceSpec("folder", "polydiff_pointcloud.folder:Folder", "a tree of meshes or point files"),
             SourceSpec("webdataset", "polydiff_pointcloud.folder:WebDataset", "tar shards of meshes or point files"),
+            SourceSpec("parquet", "polydiff_pointcloud.folder:Parquet", "tables of meshes or point files"),
+            SourceSpec("hf", "polydiff_pointcloud.folder:HuggingFace", "a data set of the Hugging Face hub"),
             SourceSpec("furniture", "polydiff_pointcloud.furniture:Furniture", "tables, chairs, shelves, ..."),
             SourceSpec("pc15k", "polydiff_pointcloud.pc15k:PC15k", "PointFlow's sampled ShapeNet"),
         ),
@@ -85,8 +87,12 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
 @polydiff.hookimpl
 def polydiff_metrics() -> Iterable[MetricSpec]:
     """Give the metrics of point clouds."""
-    yield MetricSpec("point-1-nna", "polydiff_pointcloud.metrics:one_nna", "1-nearest-neighbour accuracy", "pointcloud")
-    yield MetricSpec("point-coverage", "polydiff_pointcloud.metrics:coverage", "share of real shapes met", "pointcloud")
+    yield MetricSpec(
+        "point-1-nna", "polydiff_pointcloud.metrics:one_nna", "1-nearest-neighbour accuracy", "pointcloud", ideal=0.5
+    )
+    yield MetricSpec(
+        "point-coverage", "polydiff_pointcloud.metrics:coverage", "share of real shapes met", "pointcloud", ideal=1.0
+    )
     yield MetricSpec("point-mmd", "polydiff_pointcloud.metrics:mmd", "minimum matching distance", "pointcloud")
     yield MetricSpec("point-jsd", "polydiff_pointcloud.metrics:jsd", "of the occupancy of space", "pointcloud")
 
