@@ -32,7 +32,7 @@ class Column:
     def __getitem__(self, row: int) -> memoryview:
         """Give the content of a cell, without reading or copying it."""
         cell: Any = self._cells[row].column(0)[0]
-        return memoryview((cell if hasattr(cell, "as_buffer") else cell[BYTES]).as_buffer())
+        return memoryview((cell if hasattr(cell, "as_buffer") else cell[BYTES]).as_buffer()).cast("B")
 
 
 @dataclass(frozen=True, slots=True)

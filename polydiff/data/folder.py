@@ -6,13 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from polydiff.data.example import Example
 from polydiff.data.file import File
-from polydiff.data.scan import Found, scan
-from polydiff.data.shards import Shards
+from polydiff.data.scan import Found, Scan, scan
 from polydiff.errors import DataError
+
+
+class Listing(Protocol):
+    """Files that lie elsewhere than in a folder."""
+
+    def scan(self, suffixes: Collection[str]) -> Scan:
+        """List those that end in one of `suffixes`, and what is known of them; raise `DataError` when there is none."""
 
 
 class FolderSource(ABC):
@@ -25,7 +31,8 @@ class FolderSource(ABC):
     Parameters
     ----------
     path
-        The folder; `~` is the user's home. Or shards, which hold such files: see `polydiff.data.shards.sharded`.
+        The folder; `~` is the user's home. Or what holds such files: see `polydiff.data.shards.sharded` and
+        `polydiff.data.tables.tabled`.
     suffixes
         The file endings to look for, with their dots, in lower case.
 
@@ -35,8 +42,8 @@ class FolderSource(ABC):
         When the folder is missing, holds no file that can be read, or a table in it is malformed.
     """
 
-    def __init__(self, path: str | Path | Shards, suffixes: Collection[str]) -> None:
-        result = path.scan(suffixes) if isinstance(path, Shards) else scan(Path(path).expanduser(), suffixes)
+    def __init__(self, path: str | Path | Listing, suffixes: Collection[str]) -> None:
+        result = scan(Path(path).expanduser(), suffixes) if isinstance(path, str | Path) else path.scan(suffixes)
         with ThreadPoolExecutor() as pool:
             faults = list(pool.map(self._fault, result.found))
         checked = list(zip(result.found, faults, strict=True))

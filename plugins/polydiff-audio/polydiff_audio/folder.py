@@ -12,6 +12,7 @@ from polydiff.data.example import Example
 from polydiff.data.file import File, identity
 from polydiff.data.folder import FolderSource
 from polydiff.data.shards import sharded
+from polydiff.data.tables import hugging_face, parquet, tabled
 from polydiff.errors import DataError, UsageError
 from polydiff_audio.cache import Cache
 from polydiff_audio.header import HIGHEST_RATE, LOWEST_RATE, SUFFIXES, Header, read_header
@@ -182,6 +183,8 @@ class Folder(FolderSource):
 
 
 WebDataset = sharded(Folder)
+Parquet = tabled(Folder, parquet)
+HuggingFace = tabled(Folder, hugging_face)
 
 
 def _check_options(

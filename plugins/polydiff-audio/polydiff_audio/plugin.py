@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import polydiff
 from polydiff.plugins.specs import (
     AugmentationSpec,
+    AutoencoderSpec,
     BackboneSpec,
     CheckSpec,
     CodecSpec,
@@ -14,6 +15,7 @@ from polydiff.plugins.specs import (
     MetricSpec,
     ModalitySpec,
     PresetSpec,
+    ReconstructionSpec,
     SourceSpec,
 )
 
@@ -34,6 +36,9 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
             CodecSpec("mel", "polydiff_audio.mel:Mel", "log magnitudes on the mel scale"),
         ),
         backbones=(BackboneSpec("unet1d", "polydiff_audio.unet1d:UNet1D", "U-Net for waveforms and frames"),),
+        autoencoders=(
+            AutoencoderSpec("autoencoder1d", "polydiff_audio.autoencoder1d:Autoencoder1D", "convolutions, 64 to 1"),
+        ),
         sources=(
             SourceSpec("folder", "polydiff_audio.folder:Folder", "a tree of recordings"),
             SourceSpec("webdataset", "polydiff_audio.folder:WebDataset", "tar shards of recordings"),
@@ -52,6 +57,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         preview="polydiff_audio.sheet:contact_sheet",
         trajectory="polydiff_audio.sheet:trajectory",
         describe="polydiff_audio.describing:describe",
+        fidelity="polydiff_audio.fidelity:fidelity",
         normalize="polydiff_audio.levels:to_full_scale",
         augmentations=(
             AugmentationSpec("crop", "polydiff_audio.augmentations:Crop", "a random part"),
@@ -64,9 +70,17 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         presets=(
             PresetSpec("synth-notes", "polydiff_audio:presets/synth-notes.yaml", "notes by timbre and pitch, on a CPU"),
             PresetSpec("speech-digits", "polydiff_audio:presets/speech-digits.yaml", "spoken digits, on a CPU"),
+            PresetSpec("notes-codec", "polydiff_audio:presets/notes-codec.yaml", "latents of notes, on a CPU"),
+            PresetSpec("notes-latent", "polydiff_audio:presets/notes-latent.yaml", "notes by their latents"),
             PresetSpec("folder-16k", "polydiff_audio:presets/folder-16k.yaml", "your own recordings at 16 kHz"),
         ),
     )
+
+
+@polydiff.hookimpl
+def polydiff_objectives() -> Iterable[ReconstructionSpec]:
+    """Give the loss of sounds."""
+    yield ReconstructionSpec("stft", "polydiff_audio.reconstruction:SpectralLoss", "spectra at several resolutions")
 
 
 @polydiff.hookimpl

@@ -10,6 +10,7 @@ from PIL import Image
 from polydiff.data.file import File
 from polydiff.data.folder import FolderSource
 from polydiff.data.shards import sharded
+from polydiff.data.tables import hugging_face, parquet, tabled
 from polydiff.errors import UsageError
 from polydiff_image.pictures import PIXEL_LIMIT, SUFFIXES, open_picture, read_picture
 
@@ -50,3 +51,5 @@ class Folder(FolderSource):
 
 
 WebDataset = sharded(Folder)
+Parquet = tabled(Folder, parquet)
+HuggingFace = tabled(Folder, hugging_face)

@@ -8,7 +8,8 @@ from typing import Any
 
 from polydiff.data.file import File, identity
 from polydiff.data.folder import FolderSource
-from polydiff.data.shards import Shards, sharded
+from polydiff.data.shards import sharded
+from polydiff.data.tables import hugging_face, parquet, tabled
 from polydiff_pointcloud import reading
 from polydiff_pointcloud.cache import Cache
 from polydiff_pointcloud.cloud import PointCloud
@@ -59,7 +60,7 @@ class Folder(FolderSource):
         max_points: int = reading.DEFAULT.max_points,
     ) -> None:
         self.options = Options(points, normals, colors, up, normalize, max_points)
-        self.root = None if isinstance(path, Shards) else Path(path).expanduser()
+        self.root = Path(path).expanduser() if isinstance(path, str | Path) else None
         self.cache = None if cache is None else Cache(Path(cache).expanduser())
         super().__init__(path, reading.SUFFIXES)
 
@@ -79,3 +80,5 @@ class Folder(FolderSource):
 
 
 WebDataset = sharded(Folder)
+Parquet = tabled(Folder, parquet)
+HuggingFace = tabled(Folder, hugging_face)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import polydiff
 from polydiff.plugins.specs import (
     AugmentationSpec,
+    AutoencoderSpec,
     BackboneSpec,
     CheckSpec,
     CodecSpec,
@@ -16,6 +17,7 @@ from polydiff.plugins.specs import (
     MetricSpec,
     ModalitySpec,
     PresetSpec,
+    ReconstructionSpec,
     SourceSpec,
 )
 
@@ -36,6 +38,12 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         backbones=(
             BackboneSpec("latent-set", "polydiff_pointcloud.latent_set:LatentSet", "points attend to learned tokens"),
             BackboneSpec("pv-unet", "polydiff_pointcloud.pv_unet:PVUNet", "U-Net of points and voxels"),
+            BackboneSpec("token-transformer", "polydiff_pointcloud.token_transformer:TokenTransformer", "for latents"),
+        ),
+        autoencoders=(
+            AutoencoderSpec(
+                "token-autoencoder", "polydiff_pointcloud.token_autoencoder:TokenAutoencoder", "clouds as a few tokens"
+            ),
         ),
         sources=(
             SourceSpec("folder", "polydiff_pointcloud.folder:Folder", "a tree of meshes or point files"),
@@ -68,6 +76,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         preview="polydiff_pointcloud.sheet:contact_sheet",
         trajectory="polydiff_pointcloud.sheet:trajectory",
         describe="polydiff_pointcloud.describing:describe",
+        fidelity="polydiff_pointcloud.fidelity:fidelity",
         augmentations=(
             AugmentationSpec("rotate", "polydiff_pointcloud.augmentations:Rotate", "about the upright axis, or any"),
             AugmentationSpec("scale", "polydiff_pointcloud.augmentations:Scale", "larger or smaller"),
@@ -78,6 +87,8 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         presets=(
             PresetSpec("furniture", "polydiff_pointcloud:presets/furniture.yaml", "512 points by label, on a CPU"),
             PresetSpec("furniture-2048", "polydiff_pointcloud:presets/furniture-2048.yaml", "2,048 points, on a GPU"),
+            PresetSpec("furniture-codec", "polydiff_pointcloud:presets/furniture-codec.yaml", "their latents"),
+            PresetSpec("furniture-latent", "polydiff_pointcloud:presets/furniture-latent.yaml", "by their latents"),
             PresetSpec("folder-2048", "polydiff_pointcloud:presets/folder-2048.yaml", "your own shapes, 2,048 points"),
             PresetSpec("shapenet-pc15k", "polydiff_pointcloud:presets/shapenet-pc15k.yaml", "PointFlow's ShapeNet"),
         ),
@@ -114,3 +125,9 @@ def polydiff_commands() -> Iterable[CommandSpec]:
     """Give the commands for clouds of which part is given."""
     yield CommandSpec("complete", "polydiff_pointcloud.commands:complete", "Generate the rest of part of a shape.")
     yield CommandSpec("upsample", "polydiff_pointcloud.commands:upsample", "Generate more points of a shape of few.")
+
+
+@polydiff.hookimpl
+def polydiff_objectives() -> Iterable[ReconstructionSpec]:
+    """Give the loss of clouds."""
+    yield ReconstructionSpec("chamfer", "polydiff_pointcloud.reconstruction:ChamferLoss", "to the nearest points")

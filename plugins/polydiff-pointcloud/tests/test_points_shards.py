@@ -53,7 +53,7 @@ def test_a_mesh_in_an_archive_names_no_other_file(shapes, tmp_path):
     (shapes / "named.gltf").write_text(json.dumps(document))
     (shapes / "textured.obj").write_text("mtllib textured.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
     shards = WebDataset(archive_of(shapes, tmp_path), points=10, colors=False)
-    reason = "a mesh in an archive has to be whole in itself"
+    reason = "a mesh in an archive or a table has to be whole in itself"
     assert any("named.gltf" in line and reason in line for line in shards.unreadable)
     coloured = WebDataset(Shards((f"{tmp_path}/a.tar",)), points=10, colors=True)
     place = next(i for i in range(len(coloured)) if coloured.name(i) == "a.tar/textured.obj")

@@ -61,6 +61,8 @@ def check(path: File, options: Options, root: Path | None) -> None:
         With the reason why it is not read.
     """
     suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise DataError("has no name that says of what kind it is; data.source.suffix=.ply says it for all")
     try:
         if suffix in _GLTF:
             gltf_header.check(path, options, root)

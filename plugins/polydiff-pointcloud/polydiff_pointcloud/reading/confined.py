@@ -59,7 +59,7 @@ def locate(name: str, file: File, root: Path | None) -> Path:
     if ":" in name:
         raise DataError(f"names '{_short(name)}'; only files in its folder are read, and nothing is fetched")
     if root is None or not isinstance(file, Path):
-        raise DataError(f"names '{_short(name)}'; a mesh in an archive has to be whole in itself")
+        raise DataError(f"names '{_short(name)}'; a mesh in an archive or a table has to be whole in itself")
     paths = [
         file.parent / spelled.replace("\\", "/") for spelled in dict.fromkeys((name.strip(), unquote(name.strip())))
     ]
