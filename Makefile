@@ -4,8 +4,9 @@ PACKAGES := plugins/polydiff-audio plugins/polydiff-image plugins/polydiff-point
 TRAINED := digits notes furniture
 MANIFESTS := pyproject.toml $(PACKAGES:%=%/pyproject.toml) constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+FUZZ_SECONDS ?= 600
 
-.PHONY: demo test test-all check format bench clean-demo
+.PHONY: demo test test-all check format bench fuzz clean-demo
 
 demo: $(TRAINED:%=demo/%/model/model.yaml)  ## Train on handwritten digits, notes and furniture; generate some; make a page of it.
 	rm -rf demo/samples
@@ -52,6 +53,10 @@ bench: demo/digits/model/model.yaml .venv/installed-for-development  ## Measure 
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/digits.py demo/digits --diffusers 5
+
+fuzz: .venv/installed-for-development  ## Fuzz the readers of files for FUZZ_SECONDS, ten minutes; needs a wheel of atheris.
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	$(BIN)/python fuzz/run.py $(FUZZ_SECONDS)
 
 clean-demo:
 	rm -rf demo

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 SHOWN = 12
 """How many choices a message lists."""
+
+LONGEST_NAME = 80
+"""Characters of a name that a message shows."""
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves a terminal's cursor, breaks or turns a line, and halves of characters."""
 
 
 class PolydiffError(Exception):
@@ -63,4 +70,15 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> str:
     """Say that `name` is no `kind`, and what is."""
-    return f"unknown {kind} '{name}'; {nearest(name, choices)}"
+    return f"unknown {kind} '{short(name)}'; {nearest(name, choices)}"
+
+
+def short(name: str) -> str:
+    """Write a name that anybody may have chosen so that a message stays a line."""
+    name = printable(name)
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal would not show as itself: a line break becomes `\n`."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

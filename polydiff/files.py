@@ -1,13 +1,18 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and JSON that anybody may have written."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from polydiff.errors import PolydiffError
+
+JSON_LIMIT = 1 << 24
+"""Bytes of a file of JSON; ours have some thousand."""
 
 
 def write(path: Path, content: bytes) -> None:
@@ -43,5 +48,45 @@ def sha256(path: Path) -> str:
 
 
 def is_inside(folder: Path, path: Path) -> bool:
-    """Tell whether `path`, links resolved, lies in `folder`."""
-    return path.resolve().is_relative_to(folder.resolve())
+    """Tell whether `path`, links resolved, lies in `folder`; what no file system could hold does not."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # too long a name, one with a zero byte, links that go round
+        return False
+
+
+def read_json(path: Path) -> Any:
+    """Read a file of JSON.
+
+    Raises
+    ------
+    ValueError
+        As `parse_json` does, and when the file holds more than `JSON_LIMIT` bytes.
+    OSError
+        When it cannot be opened.
+    """
+    with path.open("rb") as file:
+        content = file.read(JSON_LIMIT + 1)
+    if len(content) > JSON_LIMIT:
+        raise ValueError(f"it holds more than {JSON_LIMIT} bytes")
+    return parse_json(content)
+
+
+def parse_json(text: bytes | str) -> Any:
+    """Parse JSON, in UTF-8.
+
+    Raises
+    ------
+    ValueError
+        In one line: it is none, is nested too deeply, or holds half a character (a lone surrogate), as no text can.
+    """
+    try:
+        text = text.decode() if isinstance(text, bytes) else text
+        value = json.loads(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ValueError("it holds half a character (a lone surrogate)") from None
+    return value

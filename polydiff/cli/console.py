@@ -11,11 +11,14 @@ from typing import Any
 
 import click
 
+from polydiff.errors import printable
+
 _GAP = "  "
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write rows in aligned columns; the last column is wrapped where the terminal ends."""
+    rows = [list(map(printable, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*(row[:-1] for row in (header, *rows)), strict=True)]
     _row([click.style(cell, bold=True) for cell in header], widths, [len(cell) for cell in header])
     for row in rows:

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from polydiff.errors import PolydiffError
+from polydiff.errors import PolydiffError, printable
 from polydiff.plugins.records import in_one_line
 
 FAILED = 1
@@ -63,5 +63,6 @@ def _words(error: BaseException) -> str:
     return in_one_line(error)
 
 
-def _say(line: str) -> None:
-    click.echo(click.style(line, fg="red") if line.startswith("error:") else line, err=True)
+def _say(text: str) -> None:
+    text = "\n".join(map(printable, text.split("\n")))  # a message may show what a file of anybody's says
+    click.echo(click.style(text, fg="red") if text.startswith("error:") else text, err=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from polydiff.cli.errors import INTERRUPTED
-from polydiff.errors import UsageError
+from polydiff.errors import UsageError, printable
 from polydiff.plugins.host import host
 from polydiff.plugins.specs import PresetSpec
 
@@ -124,7 +124,7 @@ def _print(recipe: Recipe) -> None:
 def _name_unreadable(parts: Parts) -> None:
     lines = parts.examples.source.unreadable
     for line in lines[:LISTED]:
-        click.echo(f"left out: {line}", err=True)
+        click.echo(f"left out: {printable(line)}", err=True)
     if len(lines) > LISTED:
         click.echo(f"left out: {len(lines) - LISTED} more", err=True)
 

@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from polydiff.errors import DataError
+from polydiff.errors import DataError, short
+from polydiff.files import parse_json
 
 TABLES = ("metadata.csv", "metadata.jsonl")
+
+TEXT_LIMIT = 1 << 20
+"""Of a line of facts in JSON, a caption or a label."""
 
 _TEXTS = {"file_name", "label", "caption"}
 _NUMBER = re.compile(r"[+-]?((0|[1-9]\d{0,17})(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -61,13 +65,17 @@ def read_table(path: Path) -> Iterator[Facts]:
 
 def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(iter(lambda: file.readline(TEXT_LIMIT + 1), ""), start=1):
+            if len(line) > TEXT_LIMIT:
+                raise DataError(f"{path}:{number}: has more than {TEXT_LIMIT} characters")
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = parse_json(line)
             except json.JSONDecodeError as error:
                 raise DataError(f"{path}:{number}: not JSON: {error.msg} at column {error.colno}") from error
+            except ValueError as error:
+                raise DataError(f"{path}:{number}: not JSON: {error}") from error
             if not isinstance(row, dict):
                 raise DataError(f"{path}:{number}: expected a JSON object, {{...}}")
             yield number, {key: value for key, value in row.items() if value is not None}
@@ -100,7 +108,7 @@ def _facts(row: dict[str, Any], where: str) -> Facts:
         raise DataError(f"{where}: there is no file_name")
     file = PurePosixPath(name)
     if file.is_absolute() or ".." in file.parts:
-        raise DataError(f"{where}: file_name '{name}' leads out of the folder")
+        raise DataError(f"{where}: file_name '{short(name)}' leads out of the folder")
     try:
         label, caption, attributes = described(row)
     except DataError as error:
@@ -122,7 +130,7 @@ def described(facts: Mapping[str, Any]) -> tuple[str | None, str | None, Mapping
         label = str(label)
     for key, value in (("label", label), ("caption", caption)):
         if value is not None and not isinstance(value, str):
-            raise DataError(f"the {key} is no text: {json.dumps(value)}")
+            raise DataError(f"the {key} is no text: {short(json.dumps(value))}")
     return label, caption, attributes
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from polydiff.data.file import File
 from polydiff.data.metadata import TABLES, Facts, read_table
-from polydiff.errors import DataError
+from polydiff.errors import DataError, printable
 from polydiff.files import is_inside
 
 
@@ -81,8 +81,8 @@ def scan(folder: Path, suffixes: Collection[str]) -> Scan:
 
 
 def display(path: PurePosixPath) -> str:
-    """Write a path so that it can be printed even where its bytes are no UTF-8."""
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """Write a path so that it can be printed, even where its bytes are no UTF-8 or move a terminal's cursor."""
+    return printable(str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
 
 
 def _bare(folder: Path, path: PurePosixPath) -> Found:
@@ -147,12 +147,12 @@ def _describe(found: dict[str, Found], folder: Path, lines: Iterable[tuple[PureP
         path = parent / line.file
         name = str(path) if str(path) in found else spelled.get(unicodedata.normalize("NFC", str(path)))
         if name is None:
-            there = (folder / path).exists()
+            there = os.path.exists(folder / path)  # noqa: PTH110 (of any name, also one too long to be a file's)
             reason = "is no file of a kind that is read" if there else "there is no such file"
             faults.append(f"{display(path)}: {reason} ({line.where})")
             continue
         if name in described:
-            raise DataError(f"{line.where}: '{line.file}' is described again, after {described[name]}")
+            raise DataError(f"{line.where}: '{display(line.file)}' is described again, after {described[name]}")
         described[name] = line.where
         file = found[name]
         label = file.label if line.label is None else line.label

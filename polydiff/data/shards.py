@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import inspect
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -13,16 +12,14 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from polydiff.data.metadata import TABLES, described
+from polydiff.data.metadata import TABLES, TEXT_LIMIT, described
 from polydiff.data.scan import Found, Scan, display
 from polydiff.data.tar import Member, is_url, members
 from polydiff.errors import DataError
+from polydiff.files import parse_json
 
 if TYPE_CHECKING:
     from polydiff.data.folder import FolderSource
-
-TEXT_LIMIT = 1 << 20
-"""Bytes of a caption, a label or facts in JSON."""
 
 MOST_SHARDS = 100_000
 """That the braces of one pattern may stand for."""
@@ -209,8 +206,8 @@ def _found(content: Member, name: str, texts: Mapping[str, bytes]) -> Found:
     facts: Any = {}
     if "json" in texts:
         try:
-            facts = json.loads(texts["json"])
-        except (ValueError, RecursionError) as error:
+            facts = parse_json(texts["json"])
+        except ValueError as error:
             raise DataError(f"its .json is not JSON: {error}") from error
         if not isinstance(facts, dict):
             raise DataError("its .json is no JSON object, {...}")

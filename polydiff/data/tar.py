@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
-from polydiff.errors import DataError
+from polydiff.errors import DataError, printable
 
 HEADER_LIMIT = 1 << 14
 """Bytes of one header, with its long names and extensions. Honest ones have some hundred; in Python before 3.11.10 and
@@ -126,7 +126,7 @@ def members(place: str, fault: Callable[[str], None]) -> Iterator[tuple[Member, 
             if found is None:
                 break
             last = found.offset
-            name = os.fsencode(found.name).decode("utf-8", "backslashreplace")
+            name = printable(os.fsencode(found.name).decode("utf-8", "backslashreplace"))
             reason = _refused(found, size)
             if reason is not None:
                 fault(f"{label}/{name}: {reason}")

@@ -126,7 +126,7 @@ def _read(file: Path) -> Iterator[dict[str, Any]]:
         return
     for number, line in enumerate(file.read_bytes().splitlines(), 1):
         try:
-            record: dict[str, Any] = json.loads(line)
+            record: dict[str, Any] = files.parse_json(line)
             sound = isinstance(record["index"], int) and all(isinstance(name, str) for name in _names(record))
         except (ValueError, TypeError, KeyError):
             sound = False

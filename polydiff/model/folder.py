@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from polydiff.errors import ModelError, RecipeError, UsageError
-from polydiff.files import cannot_write, is_inside, sha256
+from polydiff.files import cannot_write, is_inside, read_json, sha256
 from polydiff.recipe.dump import dump
 from polydiff.recipe.load import check, read
 from polydiff.recipe.schema import ModelConfig
@@ -64,7 +64,7 @@ def verify(folder: Path) -> dict[str, str]:
     for name, digest in digests.items():
         file = folder / name
         if not is_inside(folder, file):
-            raise ModelError(f"{folder / MANIFEST} names '{name}', which leads outside the folder")
+            raise ModelError(f"{folder / MANIFEST} names {name!r}, which leads outside the folder")
         if not file.is_file():
             raise ModelError(f"{file} is missing")
         if sha256(file) != digest:
@@ -74,12 +74,14 @@ def verify(folder: Path) -> dict[str, str]:
 
 def _manifest(folder: Path) -> dict[str, str]:
     file = folder / MANIFEST
+    if not is_inside(folder, file):
+        raise ModelError(f"{file} leads outside the folder")
     try:
-        manifest = json.loads(file.read_bytes())
-        version, digests = manifest["format"], dict(manifest["sha256"])
+        manifest = read_json(file)
+        version, digests = manifest["format"], {**manifest["sha256"]}
     except FileNotFoundError as error:
         raise ModelError(f"{file} is missing") from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{file} is damaged") from error
     check_format(file, version)
     for name in (CONFIG, WEIGHTS):

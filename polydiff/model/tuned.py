@@ -67,11 +67,11 @@ def read(folder: Path) -> list[TunedGrid]:
     if not file.exists():
         return []
     try:
-        content = json.loads(file.read_bytes())
+        content = files.read_json(file)
         version, entries = content["format"], content["grids"]
         grids = [TunedGrid(**{**entry, "times": tuple(map(float, entry["times"]))}) for entry in entries]
         sound = all(_sound(grid) for grid in grids)
-    except (ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{file} is damaged; remove it to do without tuned grids") from error
     check_format(file, version)
     if not sound:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from polydiff.errors import RecipeError
+from polydiff.errors import RecipeError, short
 
 KeyPath = tuple[str | int, ...]
 """The keys and list positions that lead to a value."""
@@ -16,7 +16,7 @@ Locations = Mapping[KeyPath, str]
 
 def dotted(path: KeyPath) -> str:
     """Write a path as overrides do: "sample.guidance.0.scale"."""
-    return ".".join(str(key) if str(key).isprintable() else repr(key) for key in path)
+    return ".".join(short(key) if isinstance(key, str) else str(key) for key in path)
 
 
 @dataclass(frozen=True, slots=True)

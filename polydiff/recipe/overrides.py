@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from polydiff.errors import UsageError
+from polydiff.errors import LONGEST_NAME, UsageError, short
 from polydiff.recipe.component import Component
 from polydiff.recipe.origin import KeyPath, Locations, Origin
 from polydiff.recipe.problems import shown
@@ -50,7 +50,8 @@ def apply(data: dict[str, Data], locations: Locations, overrides: Sequence[str],
 
 
 def _said(override: str) -> str:
-    return f"override {override!r}"
+    cut = override if len(override) <= LONGEST_NAME else f"{override[: LONGEST_NAME - 3]}..."
+    return f"override {cut!r}"
 
 
 def _read(override: str) -> tuple[list[str], Data]:
@@ -86,7 +87,7 @@ def _key(data: dict[str, Data] | list[Data], word: str, path: KeyPath, override:
     if isinstance(data, dict):
         return word
     if not (word.isdecimal() and int(word) < len(data)):
-        message = f"no item '{word}' in a list of {len(data)}; the first is 0"
+        message = f"no item '{short(word)}' in a list of {len(data)}; the first is 0"
         raise Origin({(): _said(override)}, path).error(message)
     return int(word)
 

@@ -185,7 +185,7 @@ def _digests(checkpoint: Path) -> dict[str, Any]:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_bytes())
+        content = files.read_json(path)
     except FileNotFoundError as error:
         raise DamagedError(f"{path.parent}: not a whole checkpoint, {path.name} is missing") from error
     except OSError as error:

@@ -99,7 +99,7 @@ def _fill_folder(run: Run, sitting: Mapping[str, Any]) -> None:
     try:
         (run.folder / "previews").mkdir(parents=True, exist_ok=True)
         run.checkpoints.mkdir(exist_ok=True)
-        sittings = json.loads(path.read_bytes()) if path.exists() else []
+        sittings = files.read_json(path) if path.exists() else []
     except OSError as error:
         raise files.cannot_write(run.folder, error) from error
     except ValueError as error:

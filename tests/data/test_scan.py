@@ -49,7 +49,8 @@ def test_hidden_files_and_folders_are_passed_over(folder):
 
 def test_unicode_names(folder):
     result = scan(folder("Käse/🧀 \n.png"), KINDS)
-    assert (names(result), result.found[0].label) == (["Käse/🧀 \n.png"], "Käse")
+    assert (names(result), result.found[0].label) == (["Käse/🧀 \\n.png"], "Käse")
+    assert result.found[0].path.exists()
 
 
 def test_a_name_that_is_no_unicode_can_be_printed(folder):

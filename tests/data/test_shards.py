@@ -123,7 +123,7 @@ def test_a_key_ends_at_the_first_dot_but_an_ending_may_be_longer(shard):
         ({"a_word": "x", "a_verb": "y"}, "a.tar/a: has more than one file to read: a.word, a.verb"),
         ({"a_word": "x", "a_json": "[1]"}, "a.tar/a: its .json is no JSON object, {...}"),
         ({"a_word": "x", "a_json": "{"}, "a.tar/a: its .json is not JSON: Expecting property name"),
-        ({"a_word": "x", "a_json": "[" * 10**6}, "a.tar/a: its .json is not JSON: maximum recursion depth"),
+        ({"a_word": "x", "a_json": "[" * 10**6}, "a.tar/a: its .json is not JSON: it is nested too deeply"),
         ({"a_word": "x", "a_json": '{"label": 1.5}'}, "a.tar/a: the label is no text: 1.5"),
         ({"a_word": "x", "a_cls": b"\xff"}, "a.tar/a: its .cls is not UTF-8 text (invalid start byte)"),
         ({"a_word": "bad"}, "a.tar/a.word: is bad"),
