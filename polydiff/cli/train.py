@@ -35,9 +35,16 @@ LISTED = 10
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Of the run; runs/NAME by default.")
 @click.option("--resume", is_flag=True, help="Go on with the run folder RECIPE, exactly where it stopped.")
 @click.option("--accept-changes", is_flag=True, help="With --resume: go on although the recipe makes it another run.")
-@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="GPUs, or processes on a CPU.")
+@click.option("--devices", type=click.IntRange(1), help="GPUs, or processes on a CPU, of each machine; 1 by default.")
+@click.option("--nodes", type=click.IntRange(1), help="Machines; 1 by default, or those of torchrun or SLURM.")
 @click.option("--accelerator", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
-@click.option("--strategy", type=click.Choice(["auto", "ddp"]), default="auto", show_default=True)
+@click.option(
+    "--strategy",
+    type=click.Choice(["auto", "ddp", "fsdp"]),
+    default="auto",
+    show_default=True,
+    help="ddp gives each device the whole model, fsdp a share of it; auto is ddp on several.",
+)
 @click.option("--precision", type=click.Choice(["32-true", "bf16-mixed", "16-mixed"]), help="Instead of the recipe's.")
 @click.option("--dry-run", is_flag=True, help="Build everything and make a few steps, but write nothing.")
 @click.option("--print-recipe", is_flag=True, help="Write the recipe with everything resolved, and stop.")
@@ -47,7 +54,8 @@ def train(
     out: Path | None,
     resume: bool,
     accept_changes: bool,
-    devices: int,
+    devices: int | None,
+    nodes: int | None,
     accelerator: str,
     strategy: str,
     precision: str | None,
@@ -59,6 +67,7 @@ def train(
     KEY=VALUE changes the recipe: train.steps=5000 backbone.channels=64
     """
     from polydiff.training.assemble import assemble  # noqa: PLC0415 (it imports torch)
+    from polydiff.training.layout import layout  # noqa: PLC0415
     from polydiff.training.order import check_shares  # noqa: PLC0415
     from polydiff.training.processes import launch  # noqa: PLC0415
     from polydiff.training.resume import check_changes  # noqa: PLC0415
@@ -74,10 +83,13 @@ def train(
         _print(parts.recipe)
         return 0
     _name_unreadable(parts)
-    check_shares(parts.recipe.train, devices)
+    if dry_run:
+        devices = nodes = _alone()
+    check_shares(parts.recipe.train, layout(devices, nodes).count)
     processes = launch(
         accelerator=accelerator,
-        devices=1 if dry_run else devices,
+        devices=devices,
+        nodes=nodes,
         strategy=strategy,
         precision=parts.recipe.train.precision,
     )
@@ -113,6 +125,16 @@ def _resumed(recipe: str, out: Path | None, overrides: Sequence[str]) -> Recipe:
     if out is not None:
         raise UsageError("--resume goes on in the run's own folder; leave --out away")
     return resumed_recipe(Path(recipe), overrides)
+
+
+def _alone() -> int:
+    """Give the one process that a dry run takes."""
+    from polydiff.training.layout import layout  # noqa: PLC0415
+
+    place = layout(None, None)
+    if place.count > 1:
+        raise UsageError(f"--dry-run takes one process, and {place.starter} has started {place.count}")
+    return 1
 
 
 def _print(recipe: Recipe) -> None:
@@ -201,6 +223,10 @@ def _conclude(run: Run, outcome: Outcome) -> None:
     click.echo(f"{why} after {made}{_figures(run, progress)}")
     if progress.skipped:
         click.echo(f"note: {progress.skipped} steps were left out, as their loss or gradient was not finite", err=True)
+    if hasattr(run.recipe, "autoencoder"):
+        click.echo(f"codec: {run.model}")
+        click.echo(f"use:   a diffusion recipe with codec: {{name: latent, of: {run.folder}}}")
+        return
     labels = " --label all" if "label" in run.recipe.conditions else ""
     click.echo(f"model: {run.model}")
     click.echo(f"try:   polydiff generate {run.folder} -n 16{labels} --out {run.folder / 'samples'}")

@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the folder of a codec trained before says of it.
+
+    Attributes
+    ----------
+    options
+        As a recipe has them: what the codec is made from.
+    tensors
+        By name, of its state.
+    """
+
+    options: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
 
 
 class Codec(nn.Module, ABC):
@@ -19,9 +37,24 @@ class Codec(nn.Module, ABC):
     windowed
         Whether a sample longer than `shape` along the last axis is generated in overlapping windows of that length
         that share one denoised signal, and not by the network in one piece.
+    folder
+        The option by which a recipe names a folder that the codec was stored in; empty where there is none. The engine
+        reads it, and fills in the options that it gives.
     """
 
-    windowed: ClassVar[bool] = False
+    windowed: bool = False
+    folder: ClassVar[str] = ""
+
+    @classmethod
+    def stored(cls, folder: Path, modality: str) -> Stored:
+        """Read the folder that a recipe names; only where `cls.folder` is an option.
+
+        Raises
+        ------
+        PolydiffError
+            When it holds no such codec, or one of another modality.
+        """
+        raise NotImplementedError
 
     @property
     @abstractmethod

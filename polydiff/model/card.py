@@ -8,7 +8,7 @@ from typing import Any
 
 from polydiff.recipe.component import Component
 from polydiff.recipe.dump import dump
-from polydiff.recipe.schema import DataConfig, ModelConfig, Recipe
+from polydiff.recipe.schema import AnyRecipe, DataConfig, ModelConfig, Recipe
 
 
 def card(config: ModelConfig, figures: Mapping[str, float]) -> str:
@@ -22,21 +22,21 @@ def card(config: ModelConfig, figures: Mapping[str, float]) -> str:
         What validation measured, by name; may be empty.
     """
     if isinstance(config, Recipe):
-        config = config.model_copy(update={"data": _without_folders(config.data)})
+        config = config.model_copy(update={"data": without_folders(config.data)})
     parts = [
         f"# {config.modality.capitalize()} diffusion model",
         f"Made with polydiff; to use it takes polydiff and the plugin of the modality `{config.modality}`. Its weights "
         "are in `weights.safetensors`; nothing here is a pickle.",
-        _training(config) if isinstance(config, Recipe) else "",
+        trained_on(config) if isinstance(config, Recipe) else "",
         _conditions(config),
         _usage(config),
-        _figures(figures),
+        figures_table(figures),
         f"## Recipe\n\n```yaml\n{dump(config).rstrip()}\n```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _without_folders(data: DataConfig) -> DataConfig:
+def without_folders(data: DataConfig) -> DataConfig:
     """Cut paths to their last name: a card goes to people whom the trainer's folders do not concern."""
 
     def shorten(component: Component | None) -> Component | None:
@@ -50,7 +50,8 @@ def _without_folders(data: DataConfig) -> DataConfig:
     return data.model_copy(update={"source": shorten(data.source), "validation": shorten(data.validation)})
 
 
-def _training(recipe: Recipe) -> str:
+def trained_on(recipe: AnyRecipe) -> str:
+    """Tell of the training."""
     data, train = recipe.data, recipe.train
     judged = (
         f"{data.holdout:.0%} of it held out" if data.validation is None else f"{_component(data.validation)} held out"
@@ -84,7 +85,8 @@ def _usage(config: ModelConfig) -> str:
     )
 
 
-def _figures(figures: Mapping[str, float]) -> str:
+def figures_table(figures: Mapping[str, float]) -> str:
+    """Write what validation measured."""
     if not figures:
         return ""
     rows = [f"| {name} | {value:.4g} |" for name, value in figures.items()]

@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -22,7 +22,9 @@ from polydiff.errors import ModelError, RecipeError, UsageError
 from polydiff.files import cannot_write, is_inside, read_json, sha256
 from polydiff.recipe.dump import dump
 from polydiff.recipe.load import check, read
-from polydiff.recipe.schema import ModelConfig
+from polydiff.recipe.schema import CodecConfig, EncodedConfig, ModelConfig
+
+C = TypeVar("C", bound=EncodedConfig)
 
 FORMAT = 1
 """The newest layout of a model folder that is known here."""
@@ -96,25 +98,40 @@ def check_format(file: Path, version: Any) -> None:
         raise ModelError(f"{file} has format {version}; this polydiff reads up to {FORMAT}: upgrade polydiff")
 
 
-def dump_config(config: ModelConfig) -> bytes:
-    """Write model.yaml: what the model is, without how it was trained."""
-    model = ModelConfig.model_construct(**{key: getattr(config, key) for key in ModelConfig.model_fields})
+def dump_config(config: ModelConfig | CodecConfig) -> bytes:
+    """Write model.yaml: what the model or codec is, without how it was trained."""
+    kind = CodecConfig if isinstance(config, CodecConfig) else ModelConfig
+    model = kind.model_construct(**{key: getattr(config, key) for key in kind.model_fields})
     return f"format: {FORMAT}\n{dump(model)}".encode()
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """Read model.yaml.
+    """Read the model.yaml of a diffusion model.
 
     Raises
     ------
     ModelError
-        With the line of what is wrong in it.
+        With the line of what is wrong in it, or when it is that of a codec.
     """
+    return _read(
+        folder, ModelConfig, "autoencoder", "is a codec and no diffusion model; a recipe takes it, as codec.of"
+    )
+
+
+def read_codec_config(folder: Path) -> CodecConfig:
+    """Read the model.yaml of a codec that was trained; raises as `read_config` does."""
+    return _read(folder, CodecConfig, "backbone", "is a diffusion model and no codec")
+
+
+def _read(folder: Path, schema: type[C], foreign: str, what: str) -> C:
+    """Read model.yaml as a schema has it; the key `foreign` is of another."""
     file = folder / CONFIG
     try:
         data, locations = read(file)
         check_format(file, data.pop("format", None))
-        return check(ModelConfig, data, locations)
+        if foreign in data:
+            raise ModelError(f"{folder} {what}")
+        return check(schema, data, locations)
     except RecipeError as error:
         raise ModelError(str(error)) from error
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from polydiff.errors import ModelError, RecipeError
 from polydiff.model import folder as model_folder
+from polydiff.model.codec_model import CodecModel
 from polydiff.model.model import Model
 
 
@@ -29,12 +30,28 @@ def load(path: str | Path) -> Model:
     except RecipeError as error:
         raise ModelError(str(error)) from error
     weights = model_folder.read_weights(folder / model_folder.WEIGHTS)
-    problem = _mismatch(weights, model.state_dict())
-    if problem:
-        raise ModelError(f"{folder / model_folder.WEIGHTS} does not fit {model_folder.CONFIG}: {problem}")
-    model.load_state_dict(weights)
+    _give(model, weights, folder)
     model.folder, model.sha256 = folder, digests[model_folder.WEIGHTS]
     return model.eval()
+
+
+def load_codec(path: str | Path) -> CodecModel:
+    """Load the folder of a trained codec, or that of its run folder; raises as `load` does."""
+    folder = model_folder.find(path)
+    model_folder.verify(folder)
+    try:
+        model = CodecModel.from_config(model_folder.read_codec_config(folder))
+    except RecipeError as error:
+        raise ModelError(str(error)) from error
+    _give(model.codec, model_folder.read_weights(folder / model_folder.WEIGHTS), folder)
+    return model.eval()
+
+
+def _give(module: nn.Module, weights: Mapping[str, Tensor], folder: Path) -> None:
+    problem = _mismatch(weights, module.state_dict())
+    if problem:
+        raise ModelError(f"{folder / model_folder.WEIGHTS} does not fit {model_folder.CONFIG}: {problem}")
+    module.load_state_dict(weights)
 
 
 def _mismatch(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str | None:

@@ -9,7 +9,7 @@ from polydiff.nn.norm import AdaptiveGroupNorm, group_norm
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions, each after normalisation and SiLU; the second normalisation is adaptive.
+    """Two convolutions, each after normalisation and SiLU; the second normalisation is adaptive where it is told of what.
 
     Starts as the identity, or as a linear projection when the width changes.
 
@@ -20,7 +20,7 @@ class ResidualBlock(nn.Module):
     width, to
         Channels of the input and of the output.
     embedding
-        Width of the embedding that scales and shifts.
+        Width of the embedding that scales and shifts; 0 where there is none.
     dropout
         Probability with which a value before the second convolution is dropped in training.
     """
@@ -29,14 +29,15 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.norm1 = group_norm(width)
         self.conv1 = convolution(dimension, width, to)
-        self.norm2 = AdaptiveGroupNorm(to, embedding)
+        self.norm2 = AdaptiveGroupNorm(to, embedding) if embedding else group_norm(to)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = zeroed(convolution(dimension, to, to))
         self.skip = nn.Identity() if width == to else convolution(dimension, width, to, kernel=1)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        """Map `x`, (B, width, *), with `embedding`, (B, embedding), to (B, to, *)."""
+    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """Map `x`, (B, width, *), with `embedding`, (B, embedding) or none, to (B, to, *)."""
         h = self.conv1(nn.functional.silu(self.norm1(x)))
-        h = self.conv2(self.dropout(nn.functional.silu(self.norm2(h, embedding))))
+        h = self.norm2(h) if embedding is None else self.norm2(h, embedding)
+        h = self.conv2(self.dropout(nn.functional.silu(h)))
         out: Tensor = self.skip(x) + h
         return out

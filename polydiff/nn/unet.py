@@ -17,6 +17,7 @@ from polydiff.nn.attention import number_attentions
 from polydiff.nn.block import Block, BlockOptions
 from polydiff.nn.convolution import convolution, zeroed
 from polydiff.nn.embedded import EmbeddedBackbone
+from polydiff.nn.grid import check_grid
 from polydiff.nn.norm import group_norm
 from polydiff.nn.resampling import Downsample, Upsample
 
@@ -48,6 +49,11 @@ class Level:
     factor: int = 2
 
 
+def head(dimension: int, width: int, channels: int) -> nn.Module:
+    """Build what makes an output of the first level's last activations; it starts at zero."""
+    return nn.Sequential(group_norm(width), nn.SiLU(), zeroed(convolution(dimension, width, channels)))
+
+
 class UNet(EmbeddedBackbone):
     """Blocks down to the coarsest resolution and up again, with a skip from each to its mirror.
 
@@ -70,8 +76,10 @@ class UNet(EmbeddedBackbone):
         Width of the time embedding.
     channels_last
         Whether activations and weights lie channels-last in memory, in two and three dimensions.
-    stem
-        (dimension, width, to) -> module, from the input's channels to the first level's.
+    patch
+        Positions along each side of the data's grid that stand as one in the first level's.
+    stem, head
+        (dimension, width, to) -> module, from the input's channels to the first level's and from these to the data's.
     down, up
         (dimension, width, to, factor) -> module, between the widths of two levels.
 
@@ -91,7 +99,9 @@ class UNet(EmbeddedBackbone):
         *,
         embedding: int,
         channels_last: bool = False,
+        patch: int = 1,
         stem: Callable[[int, int, int], nn.Module] = convolution,
+        head: Callable[[int, int, int], nn.Module] = head,
         down: Resampling = Downsample,
         up: Resampling = Upsample,
     ) -> None:
@@ -103,12 +113,12 @@ class UNet(EmbeddedBackbone):
         steps = [(above.width, below.width, below.factor) for above, below in itertools.pairwise(levels)]
         block = partial(Block, dimension=dimension, embedding=embedding, tokens=condition.tokens, options=options)
         self.dimension = dimension
-        self.factor = math.prod(factor for _, _, factor in steps)
+        self.factor = patch * math.prod(factor for _, _, factor in steps)
         self.memory_format = _CHANNELS_LAST[dimension] if channels_last else torch.contiguous_format
 
         enter = [stem(dimension, data_channels + condition.channels, first.width)]
         enter += [down(dimension, width, to, factor) for width, to, factor in steps]
-        leave = [_head(dimension, first.width, data_channels)]
+        leave = [head(dimension, first.width, data_channels)]
         leave += [up(dimension, width, to, factor) for to, width, factor in steps]
         self.down = nn.ModuleList()
         self.up = nn.ModuleList()
@@ -138,17 +148,7 @@ class UNet(EmbeddedBackbone):
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raise UsageError when the channels or the number of sizes differ or the factor divides not all sizes."""
-        channels, *sizes = shape
-        if channels != self.data_channels:
-            raise UsageError(f"the data have {channels} channels; this network takes {self.data_channels}")
-        if len(sizes) != self.dimension:
-            raise UsageError(f"the data have {len(sizes)} dimensions; this network takes {self.dimension}")
-        if any(size % self.factor for size in sizes):
-            below = [max(size // self.factor, 1) * self.factor for size in sizes]
-            above = [math.ceil(size / self.factor) * self.factor for size in sizes]
-            near = " or ".join(dict.fromkeys(map(_by, (below, above))))
-            what = _by(sizes) if len(sizes) > 1 else f"a length of {sizes[0]}"
-            raise UsageError(f"{what} is not a multiple of {self.factor}, the network's factor; nearest: {near}")
+        check_grid(shape, channels=self.data_channels, dimension=self.dimension, factor=self.factor)
 
 
 class _Down(nn.Module):
@@ -188,12 +188,3 @@ def _check_heads(widths: Collection[int], head_width: int) -> None:
         near = min((d for d in range(1, common + 1) if common % d == 0), key=lambda d: abs(d - head_width))
         listed = ", ".join(map(str, sorted(widths)))
         raise UsageError(f"head_width {head_width} does not divide the widths with attention, {listed}; {near} does")
-
-
-def _head(dimension: int, width: int, channels: int) -> nn.Module:
-    return nn.Sequential(group_norm(width), nn.SiLU(), zeroed(convolution(dimension, width, channels)))
-
-
-def _by(sizes: Sequence[int]) -> str:
-    """Write sizes as people do, the last axis (the width of a picture) first."""
-    return " x ".join(map(str, reversed(sizes)))

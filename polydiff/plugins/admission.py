@@ -22,6 +22,7 @@ _PARTS = MappingProxyType(
     {
         "codecs": specs.CodecSpec,
         "backbones": specs.BackboneSpec,
+        "autoencoders": specs.AutoencoderSpec,
         "sources": specs.SourceSpec,
         "files": specs.FileKindSpec,
         "augmentations": specs.AugmentationSpec,
@@ -118,8 +119,9 @@ def _answers(hook: pluggy.HookRelay, name: str, plugin: Plugin) -> Iterator[Regi
 
 def _modality(modality: specs.ModalitySpec, plugin: Plugin) -> Iterator[Registered]:
     _check_name(modality)
-    for attribute in ("preview", "trajectory", *(["normalize"] if modality.normalize else [])):
-        _check_target(modality, attribute)
+    for attribute in ("preview", "trajectory", "normalize", "fidelity"):
+        if attribute in {"preview", "trajectory"} or getattr(modality, attribute):
+            _check_target(modality, attribute)
     filled: dict[str, tuple[specs.Spec, ...]] = {}
     for part, kind in _PARTS.items():
         given = getattr(modality, part)

@@ -102,6 +102,13 @@ def polydiff_guidances() -> Iterable[GuidanceSpec]:
             "apg", "polydiff.guidance.apg:AdaptiveProjected", "cfg without oversaturation", neutral={"scale": 1.0}
         ),
         GuidanceSpec(
+            "composed",
+            "polydiff.guidance.composed:Composed",
+            "cfg with a scale for each condition",
+            neutral={"scale": 1.0},
+            apart=True,
+        ),
+        GuidanceSpec(
             "autoguidance",
             "polydiff.guidance.autoguidance:Autoguidance",
             "away from a weaker model",
@@ -188,6 +195,7 @@ def polydiff_commands() -> Iterable[CommandSpec]:
     return (
         CommandSpec("train", "polydiff.cli.train:train", "Train a model from a recipe or a preset."),
         CommandSpec("generate", "polydiff.cli.generate:generate", "Generate files from a trained model."),
+        CommandSpec("distill", "polydiff.cli.distill:distill", "Make a model that needs fewer evaluations."),
         CommandSpec("data", "polydiff.cli.data:data", "Check what a model is to be trained on."),
         CommandSpec("bench", "polydiff.cli.bench:bench", "Compare samplers and time grids on a trained model."),
         CommandSpec("tune-grid", "polydiff.cli.tune_grid:tune_grid", "Tune a trained model's time grid."),

@@ -108,7 +108,7 @@ class Host:
         ----------
         modality
             Needed for the kinds whose names are unique within a modality: codecs, sources, augmentations and
-            file kinds. Others ignore it.
+            file kinds, of which it also finds those that all modalities have. Others ignore it.
 
         Raises
         ------
@@ -122,7 +122,9 @@ class Host:
             assert modality is not None, f"a {kind.kind} is looked up within a modality"
             self.modality(modality)
         key: Key = (cast(type[AnySpec], kind), (modality or "") if kind in SCOPED else "", name)
-        entries = self._index.get(key, [])
+        entries = [
+            entry for scope in dict.fromkeys((key[1], "")) for entry in self._index.get((key[0], scope, name), [])
+        ]
         if not entries:
             raise self._absent(key)
         if len(entries) > 1:
@@ -197,7 +199,7 @@ class Host:
                 return PluginError(f"{title(key)} belongs to {plugin}, which is broken: {error}")
             if record.status == "blocked" and plugin.name == name:
                 return PluginError(f"{title(key)} may belong to {plugin}, but {error}")
-        choices = [each for (other, scope, each) in self._index if (other, scope) == (kind, modality)]
+        choices = [each for (other, scope, each) in self._index if other is kind and scope in {modality, ""}]
         message = unknown(f"{modality} {kind.kind}".lstrip(), name, choices)
         unloaded = [f"{r.plugin} is {r.status}" for r in self._records if r.status in {"broken", "blocked"}]
         if unloaded:

@@ -83,6 +83,8 @@ class GuidanceSpec(Spec):
         What it takes that a value in a recipe is not: "classifier" and "score" are functions, `(x, t, cond) -> (B,)`,
         and arguments of that name; "weaker" is another denoiser, an argument of that name; "attention" is a network
         that has some; "files" are those of a model trained elsewhere.
+    apart
+        Whether it weighs the conditions one by one, by an option `scales` among others, and is told of each alone.
     """
 
     kind = "guidance"
@@ -90,6 +92,7 @@ class GuidanceSpec(Spec):
     neutral: Mapping[str, Any] = field(default_factory=dict, hash=False)
     by_condition: bool = True
     needs: str = ""
+    apart: bool = False
 
 
 class ConditionerSpec(Spec):

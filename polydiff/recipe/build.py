@@ -41,7 +41,7 @@ C = TypeVar("C", bound=EncodedConfig)
 
 ENGINE: Mapping[type[Spec], Collection[str]] = {
     BackboneSpec: {"data_channels", "condition"},
-    AutoencoderSpec: {"data_channels"},
+    AutoencoderSpec: {"data_shape"},
     ReconstructionSpec: {"codec"},
     GuidanceSpec: {"denoiser", "codec"},
     DistillationSpec: {"teacher", "weighting", "positions"},
@@ -199,7 +199,7 @@ def _make(
             made[name] = load(value)
         elif isinstance(value, Component):
             kind = NESTED[options.types[name]]
-            within = {"data_channels": made["codec"].channels} if kind is AutoencoderSpec else {}
+            within = {"data_shape": made["codec"].shape} if kind is AutoencoderSpec else {}
             made[name] = build(kind, value, modality=modality, **within)
         else:
             made[name] = value

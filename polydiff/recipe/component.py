@@ -92,6 +92,19 @@ class ConditionConfig(Component):
 
 
 @dataclass(frozen=True)
+class WeightedLoss(Component):
+    """A term of a loss.
+
+    Attributes
+    ----------
+    weight
+        By which it is multiplied.
+    """
+
+    weight: Annotated[float, Field(gt=0)] = 1.0
+
+
+@dataclass(frozen=True)
 class FurtherSource(Component):
     """A source beside the first.
 

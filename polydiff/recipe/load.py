@@ -15,15 +15,17 @@ from polydiff.recipe.component import Component
 from polydiff.recipe.origin import KeyPath, Locations, Origin
 from polydiff.recipe.overrides import apply
 from polydiff.recipe.problems import first_problem, shown
-from polydiff.recipe.schema import Config, Recipe
+from polydiff.recipe.schema import AnyRecipe, CodecRecipe, Config, Recipe
 from polydiff.recipe.shape import map_components, slot
 from polydiff.recipe.yaml import Data, parse
 
 C = TypeVar("C", bound=Config)
 
 
-def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     """Read a recipe file and check everything but what the components themselves must judge (see `resolve`).
+
+    A recipe with an `autoencoder` is that of a codec.
 
     Parameters
     ----------
@@ -40,7 +42,8 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         When an override is not of the form KEY=VALUE.
     """
     data, locations = read(Path(path))
-    return check(Recipe, data, apply(data, locations, overrides, Recipe))
+    schema: type[AnyRecipe] = CodecRecipe if "autoencoder" in data else Recipe
+    return check(schema, data, apply(data, locations, overrides, schema))
 
 
 def read(path: Path) -> tuple[dict[str, Data], Locations]:

@@ -15,12 +15,20 @@ from pydantic_core import to_json
 
 from polydiff.core.denoiser import Denoiser
 from polydiff.core.schedule import Schedule
+from polydiff.data.codec import Codec
 from polydiff.data.shards import Shards
 from polydiff.errors import PluginError
+from polydiff.nn.autoencoder import Autoencoder
 from polydiff.recipe.component import Component
 from polydiff.recipe.problems import first_problem, unknown_here
 
-_WRITTEN: Mapping[Any, Any] = {Schedule: Component, Denoiser: Path, Shards: str | list[str]}
+_WRITTEN: Mapping[Any, Any] = {
+    Schedule: Component,
+    Codec: Component,
+    Autoencoder: Component,
+    Denoiser: Path,
+    Shards: str | list[str],
+}
 """How a recipe writes what is an object to the target."""
 
 
@@ -31,7 +39,7 @@ class Options:
     Attributes
     ----------
     types
-        By name; a `Schedule` is named as a component, a `Denoiser` as a model folder, `Shards` by their patterns.
+        By name; a `Schedule`, `Codec` or `Autoencoder` is named as a component, a `Denoiser` as a model folder, `Shards` by their patterns.
     defaults
         Of those that can be left out.
     engine

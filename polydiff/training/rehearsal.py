@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from polydiff.data.loader import batches
-from polydiff.training.assemble import Parts
+from polydiff.training.assemble import AnyParts
 from polydiff.training.order import Order
 from polydiff.training.processes import Processes
 from polydiff.training.step import stepper
@@ -37,7 +37,7 @@ class Rehearsal:
     seconds_per_step: float
 
 
-def rehearse(parts: Parts, processes: Processes) -> Rehearsal:
+def rehearse(parts: AnyParts, processes: Processes) -> Rehearsal:
     """Make a few steps on one process, forwards and backwards; the model in `parts` is used up.
 
     Raises
@@ -56,4 +56,4 @@ def rehearse(parts: Parts, processes: Processes) -> Rehearsal:
         losses.append(step([next(stream) for _ in range(order.parts)], fraction=0.0).get("loss", math.nan))
         seconds.append(time.monotonic() - began)
     parameters = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
-    return Rehearsal(parameters, parts.model.codec.shape, losses[0], min(seconds))
+    return Rehearsal(parameters, parts.examples.codec.shape, losses[0], min(seconds))

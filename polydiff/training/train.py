@@ -12,17 +12,16 @@ import torch
 from polydiff.errors import RecipeError, UsageError
 from polydiff.plugins.host import Host
 from polydiff.training import checkpoint
-from polydiff.training.assemble import Parts
+from polydiff.training.assemble import AnyParts
 from polydiff.training.checkpoint import DamagedError
 from polydiff.training.fallback import newest_whole
 from polydiff.training.loop import Loop
 from polydiff.training.order import Order, check_shares
-from polydiff.training.preview import Previewer
 from polydiff.training.processes import Processes
 from polydiff.training.record import Metrics, Run, environment, open_folder
 from polydiff.training.state import Progress
 from polydiff.training.step import Stepper, stepper
-from polydiff.training.validation import Validator
+from polydiff.training.validation import Judge
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ class Outcome:
     progress: Progress
 
 
-def train(parts: Parts, run: Run, processes: Processes, *, host: Host, resume: bool = False) -> Outcome:
+def train(parts: AnyParts, run: Run, processes: Processes, *, host: Host, resume: bool = False) -> Outcome:
     """Train a model; unless interrupted, the run ends with `run.model`, a model folder.
 
     Parameters
@@ -71,8 +70,7 @@ def train(parts: Parts, run: Run, processes: Processes, *, host: Host, resume: b
     order = Order(config.batch, config.accumulate, process=processes.rank, processes=processes.count)
     validator = processes.together(partial(_validator, parts, order, processes))
     step = stepper(parts, processes)
-    examples = parts.held_out or parts.examples
-    previewer = Previewer(parts.model, examples, parts.draw, samples=config.preview.samples, seed=config.seed)
+    previewer = parts.previewer()
     if resume:
         _resume(run, step, processes)
     metrics = _open(parts, run, processes, host)
@@ -85,22 +83,12 @@ def train(parts: Parts, run: Run, processes: Processes, *, host: Host, resume: b
             metrics.close()
 
 
-def _validator(parts: Parts, order: Order, processes: Processes) -> Validator | None:
+def _validator(parts: AnyParts, order: Order, processes: Processes) -> Judge | None:
     config = parts.recipe.train
-    if parts.held_out is None:
-        if config.keeps_best:
-            key = "checkpoint.best" if config.checkpoint.best else "validation.patience"
-            raise RecipeError(f"train.{key}: nothing is held out to judge by; set data.holdout")
-        return None
-    return Validator(
-        parts.objective,
-        parts.held_out,
-        config.validation,
-        seed=config.seed,
-        batch=order.share,
-        workers=parts.recipe.data.workers,
-        processes=processes,
-    )
+    if parts.held_out is None and config.keeps_best:
+        key = "checkpoint.best" if config.checkpoint.best else "validation.patience"
+        raise RecipeError(f"train.{key}: nothing is held out to judge by; set data.holdout")
+    return parts.validator(order.share, processes)
 
 
 def _resume(run: Run, step: Stepper, processes: Processes) -> None:
@@ -126,7 +114,7 @@ def _lost(best: Path) -> bool:
     return False
 
 
-def _open(parts: Parts, run: Run, processes: Processes, host: Host) -> Metrics | None:
+def _open(parts: AnyParts, run: Run, processes: Processes, host: Host) -> Metrics | None:
     """Open the run's folder and, on the first process, its metrics."""
     devices = processes.gather(_device_name(processes.fabric.device))
     plugins = {record.plugin.name: record.plugin.version for record in host.plugins if record.status == "ok"}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -50,20 +51,87 @@ class Report:
     total
         The objective as trained, on held-out data.
     bands
-        Its parts, of equal mass of the training times, from the least noise to the most.
+        Its parts, of equal mass of the training times, from the least noise to the most; none of a codec.
+    fidelity
+        Of a codec: the means of what the modality measures of a content and what it was made of.
     """
 
     total: Estimate
-    bands: tuple[Band, ...]
+    bands: tuple[Band, ...] = ()
+    fidelity: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def figures(self) -> dict[str, float]:
-        """Give the total as plain numbers."""
-        return asdict(self.total)
+        """Give the total, and how true the round trip is, as plain numbers."""
+        return {**asdict(self.total), **self.fidelity}
 
     def as_dict(self) -> dict[str, Any]:
         """Give everything as plain data."""
-        return {**self.figures, "bands": [asdict(band) for band in self.bands]}
+        return {**self.figures, **({"bands": [asdict(band) for band in self.bands]} if self.bands else {})}
+
+
+class Judge(Protocol):
+    """Measures what is trained, on held-out data."""
+
+    def __call__(self, model: Any, /) -> Report:
+        """Measure it, in evaluation mode; all processes take part."""
+
+
+class HeldOut:
+    """Held-out data at the positions 0 to `count` - 1, evaluated by all processes together.
+
+    Parameters
+    ----------
+    batch
+        Samples evaluated at once.
+    """
+
+    def __init__(self, examples: ExampleSet, count: int, *, batch: int, workers: int, processes: Processes) -> None:
+        self.examples, self.count = examples, count
+        self.batch, self.workers = batch, workers
+        self.processes = processes
+        self.reported: set[str] = set()
+
+    def items(self) -> Tensor:
+        """Tell which item of the source stands at each position, (count,)."""
+        return torch.tensor([self.examples.index_at(j) for j in range(self.count)])
+
+    @torch.no_grad()
+    def measure(self, of: Callable[[Batch], Tensor], width: int = 1) -> Tensor:
+        """Give the numbers that `of` gives for each sample of a batch on its device, (count, width) float64.
+
+        Raises
+        ------
+        DataError
+            When a held-out item cannot be read and the recipe says to stop.
+        PolydiffError
+            When a number is not finite.
+        """
+        measured = torch.zeros(self.count, width, dtype=torch.float64)
+        chunks = [range(start, min(start + self.batch, self.count)) for start in range(0, self.count, self.batch)]
+        rank, count, device = self.processes.rank, self.processes.count, self.processes.fabric.device
+        # Each process evaluates as many, as all take part in each evaluation of a sharded model; some in vain.
+        rounds = -(-len(chunks) // count)
+        mine = [chunks[(rank + count * i) % len(chunks)] for i in range(rounds)]
+        stream = batches(self.examples, mine, workers=self.workers)
+        for i in range(rounds):
+            batch = self.processes.together(lambda: next(stream))
+            self._report(batch)
+            numbers = of(batch.to(device)).cpu().double().view(-1, width)
+            if rank + count * i < len(chunks):
+                measured[batch.positions] = numbers
+        measured = self.processes.total(measured)
+        bad = measured.isfinite().all(1).logical_not().nonzero()
+        names = [name_at(self.examples, int(j)) for j in bad]
+        if names:
+            raise self.processes.everywhere(PolydiffError(f"validation: the loss of {listed(names)} is not finite"))
+        return measured
+
+    def _report(self, batch: Batch) -> None:
+        for line in batch.unreadable:
+            if line not in self.reported:
+                _log.warning("left out: %s", line)
+        self.reported.update(batch.unreadable)
 
 
 class Validator:
@@ -89,11 +157,10 @@ class Validator:
         workers: int,
         processes: Processes,
     ) -> None:
-        self.objective, self.examples, self.bands = objective, examples, config.bands
+        self.objective, self.bands, self.seed = objective, config.bands, seed
         self.count = config.samples // config.bands * config.bands
-        self.seed, self.batch, self.workers = seed, batch, workers
+        self.held_out = HeldOut(examples, self.count, batch=batch, workers=workers, processes=processes)
         self.processes = processes
-        self.reported: set[str] = set()
 
     def __call__(self, model: Model) -> Report:
         """Measure a model that is in evaluation mode; all processes take part.
@@ -105,15 +172,16 @@ class Validator:
         PolydiffError
             When a loss is not finite.
         """
-        losses = self._losses(model).view(-1, self.bands)
-        items = torch.tensor([self.examples.index_at(j) for j in range(self.count)]).view(-1, self.bands)
-        log_snr = model.denoiser.schedule.log_snr(self.times(model.denoiser.schedule))
+        times = self.times(model.denoiser.schedule)
+        losses = self.held_out.measure(lambda batch: self._losses(model, batch, times[batch.positions.cpu()]))
+        losses, items = losses.view(-1, self.bands), self.held_out.items().view(-1, self.bands)
+        log_snr = model.denoiser.schedule.log_snr(times)
         log_snr = log_snr.clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT).view(-1, self.bands)  # as the network is told
         bands = tuple(
-            Band(*_interval(losses[:, [b]], items[:, [b]]), float(log_snr[:, b].max()), float(log_snr[:, b].min()))
+            Band(*interval(losses[:, [b]], items[:, [b]]), float(log_snr[:, b].max()), float(log_snr[:, b].min()))
             for b in range(self.bands)
         )
-        return Report(Estimate(*_interval(losses, items)), bands)
+        return Report(Estimate(*interval(losses, items)), bands)
 
     def times(self, schedule: Schedule) -> Tensor:
         """Give the fixed times of all samples, (count,) float64."""
@@ -124,45 +192,17 @@ class Validator:
             stratified(jitter, j % self.bands * per_band + j // self.bands, self.count), schedule
         )
 
-    @torch.no_grad()
-    def _losses(self, model: Model) -> Tensor:
-        """Give all samples' losses, (count,) float64, each evaluated by one of the processes."""
-        losses = torch.zeros(self.count, dtype=torch.float64)
-        times = self.times(model.denoiser.schedule)
-        chunks = [range(start, min(start + self.batch, self.count)) for start in range(0, self.count, self.batch)]
-        mine = chunks[self.processes.rank :: self.processes.count]
-
-        def measure() -> None:
-            for batch in batches(self.examples, mine, workers=self.workers):
-                self._report(batch)
-                losses[batch.positions] = self._batch_losses(model, batch, times[batch.positions]).cpu().double()
-
-        self.processes.together(measure)
-        losses = self.processes.total(losses)
-        names = [name_at(self.examples, int(j)) for j in losses.isfinite().logical_not().nonzero()]
-        if names:
-            raise self.processes.everywhere(PolydiffError(f"validation: the loss of {listed(names)} is not finite"))
-        return losses
-
-    def _report(self, batch: Batch) -> None:
-        for line in batch.unreadable:
-            if line not in self.reported:
-                _log.warning("left out: %s", line)
-        self.reported.update(batch.unreadable)
-
-    def _batch_losses(self, model: Model, batch: Batch, t: Tensor) -> Tensor:
-        device = self.processes.fabric.device
-        batch = batch.to(device)
+    def _losses(self, model: Model, batch: Batch, t: Tensor) -> Tensor:
         x0 = batch.x
         # Step 1: the times took step 0 of this stream.
         seeds = Seeds(self.seed, batch.positions.cpu())
-        eps = seeds.normal(x0.shape[1:], stream=VALIDATION, step=1, device=device)
+        eps = seeds.normal(x0.shape[1:], stream=VALIDATION, step=1, device=x0.device)
         with self.processes.fabric.autocast():
             cond = self.objective.condition(model, batch.conditions, seeds)
             return self.objective.losses(model.denoiser, x0, t, eps, cond, batch.mask)
 
 
-def _interval(losses: Tensor, items: Tensor) -> tuple[float, float]:
+def interval(losses: Tensor, items: Tensor) -> tuple[float, float]:
     """Give the mean of (n, k) losses in k strata of equal mass, and half its 95 % confidence interval.
 
     The losses of one of the `items`, (n, k), are alike and so count together (the cluster-robust variance); where there

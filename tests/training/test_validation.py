@@ -8,7 +8,7 @@ import torch
 
 from polydiff.recipe.schema import ValidationConfig
 from polydiff.training.processes import launch
-from polydiff.training.validation import Validator, _interval, student_t
+from polydiff.training.validation import Validator, interval, student_t
 
 
 @pytest.fixture
@@ -64,14 +64,14 @@ def test_bands_average_to_the_total_and_run_from_little_noise_to_much(validator_
 
 def test_intervals_are_students():
     losses = torch.tensor([[1.0], [2.0], [4.0]], dtype=torch.float64)
-    mean, ci = _interval(losses, torch.arange(3).view(3, 1))
+    mean, ci = interval(losses, torch.arange(3).view(3, 1))
     assert mean == pytest.approx(7 / 3)
     assert ci == pytest.approx(4.302653 * (7 / 3) ** 0.5 / 3**0.5, rel=1e-2)
 
 
 def test_stratified_interval_leaves_out_the_differences_between_strata():
     losses = torch.tensor([[0.0, 100.0], [2.0, 102.0]], dtype=torch.float64)
-    mean, ci = _interval(losses, torch.arange(4).view(2, 2))
+    mean, ci = interval(losses, torch.arange(4).view(2, 2))
     assert mean == 51
     assert ci == pytest.approx(4.302653 * (2 * 2 / 2 / 4) ** 0.5, rel=1e-2)
 
@@ -94,14 +94,14 @@ def test_intervals_cover_the_truth_as_often_as_they_say(held_out, scales):
     for _ in range(1000):
         of_items = torch.randn(held_out, dtype=torch.float64)[items]
         losses = (of_items + torch.randn(64, 8, dtype=torch.float64)) * torch.tensor(scales, dtype=torch.float64)
-        mean, ci = _interval(losses, items)
+        mean, ci = interval(losses, items)
         covered += abs(mean) <= ci
     assert 0.92 <= covered / 1000 <= 0.985
 
 
 def test_interval_of_one_item_is_that_of_the_noise():
     losses = torch.tensor([[1.0], [2.0], [4.0]], dtype=torch.float64)
-    assert _interval(losses, torch.zeros(3, 1)) == _interval(losses, torch.arange(3).view(3, 1))
+    assert interval(losses, torch.zeros(3, 1)) == interval(losses, torch.arange(3).view(3, 1))
 
 
 def test_conditions_are_never_dropped_in_validation(validator_of, monkeypatch):

@@ -63,13 +63,14 @@ def distance(sound: Tensor, real: Tensor, rate: int) -> Distance:
 
 
 def _at(sound: Tensor, real: Tensor, resolution: Resolution) -> Distance:
-    magnitude, true = _magnitudes(sound, resolution), _magnitudes(real, resolution)
+    magnitude, true = magnitudes(sound, resolution), magnitudes(real, resolution)
     convergence = torch.linalg.vector_norm(magnitude - true) / torch.linalg.vector_norm(true)
     return Distance(float(convergence), float((magnitude.log() - true.log()).abs().mean()))
 
 
-def _magnitudes(samples: Tensor, resolution: Resolution) -> Tensor:
-    window = torch.hann_window(resolution.window, dtype=samples.dtype)
+def magnitudes(samples: Tensor, resolution: Resolution) -> Tensor:
+    """Give the magnitudes of sounds, (B, frames), no less than `FLOOR`: (B, bins, frames of the spectrum)."""
+    window = torch.hann_window(resolution.window, dtype=samples.dtype, device=samples.device)
     spectrum = torch.stft(
         samples,
         resolution.transform,

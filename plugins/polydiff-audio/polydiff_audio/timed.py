@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import islice
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -50,7 +50,7 @@ class Timed(Codec):
         Values of one frame of one channel.
     """
 
-    windowed: ClassVar[bool] = True
+    windowed = True
 
     def __init__(
         self,

@@ -182,6 +182,10 @@ class Points(Codec):
             raise PolydiffError("the samples are not finite: the network has diverged")
         return [self._decode(each) for each in x.detach().float().cpu().transpose(1, 2).contiguous().numpy()]
 
+    def cut(self, content: PointCloud, size: str) -> PointCloud:
+        """Give the first so many points of a cloud."""
+        return content[: self.shape_for(size)[1]]
+
     def _decode(self, rows: NDArray[np.float32]) -> PointCloud:
         parts = iter(np.split(rows, self.channels // 3, 1))
         points = next(parts) * self.scale.cpu().numpy() + self.center.cpu().numpy()
