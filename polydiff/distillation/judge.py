@@ -1,4 +1,4 @@
-"""Judging models: how many evaluations and how long a sample takes, how far from real data and from the teacher it is."""
+"""Judging models: what a sample takes, how far it is from real data and how far from the teacher's."""
 
 from __future__ import annotations
 
@@ -58,6 +58,10 @@ class Metric:
     compare: Callable[[Any, Any], Mapping[str, Any]]
     encoded: bool = False
 
+    def value(self, generated: Any, real: Any) -> float:
+        """Compare two sets."""
+        return float(self.compare(generated, real)["value"])
+
     def off(self, value: float) -> float:
         """Tell how far a value is from the ideal."""
         return abs(value - self.ideal)
@@ -75,6 +79,13 @@ class Judge:
         Held-out data, of which sample i has the conditions of the i-th.
     samples
         How many, at most: no more than there are examples.
+
+    Attributes
+    ----------
+    reference
+        What the first model that is judged makes of the noise.
+    halves
+        The metrics between the even and the odd real data.
     """
 
     model: Model
@@ -82,6 +93,7 @@ class Judge:
     samples: int
     seed: int = 0
     reference: Tensor | None = field(default=None, init=False)
+    halves: dict[str, float] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         count = min(self.samples, len(self.examples))
@@ -89,10 +101,10 @@ class Judge:
             raise UsageError(f"a receipt takes 4 examples at least, and there are {count}; see data.holdout")
         items = [self.examples[i] for i in range(count)]
         self.count = count
-        self.real = torch.stack([item.x for item in items])
-        self.conditions = {name: [item.conditions[name] for item in items] for name in items[0].conditions}
         self.metrics = metrics(self.model.config.modality)
-        self.floor = {metric.name: self._floor(metric) for metric in self.metrics}
+        self.real = self._forms(torch.stack([item.x for item in items]))
+        self.conditions = {name: [item.conditions[name] for item in items] for name in items[0].conditions}
+        self.halves = {each.name: each.value(*(self.real[each.encoded][i::2] for i in (0, 1))) for each in self.metrics}
 
     def __call__(self, model: Model, **settings: Any) -> Judgement:
         """Judge a model in evaluation mode, sampled as its recipe and `settings` say; the first is the reference."""
@@ -103,7 +115,8 @@ class Judge:
         if self.reference is None:
             self.reference = x
         distance = float((x - self.reference).double().square().mean().sqrt())
-        figures = {each.name: float(each.compare(*self._pair(each, x))["value"]) for each in self.metrics}
+        made = self._forms(x)
+        figures = {each.name: each.value(made[each.encoded], self.real[each.encoded]) for each in self.metrics}
         return Judgement(sum(rows) / self.count, seconds / self.count, figures, distance)
 
     def beyond(self, figures: Mapping[str, float], teacher: Mapping[str, float], limit: float) -> list[str]:
@@ -111,30 +124,22 @@ class Judge:
 
         Nearer than one half of the real data is to the other counts as that near.
         """
-        return [
-            each.name
-            for each in self.metrics
-            if not each.off(figures[each.name]) <= limit * max(each.off(teacher[each.name]), self.floor[each.name])
-        ]
+        found = []
+        for each in self.metrics:
+            value, *near = (each.off(some[each.name]) for some in (figures, teacher, self.halves))
+            if not value <= limit * max(near):
+                found.append(each.name)
+        return found
 
     def _sample(self, model: Model, place: int, *, guidance: Guidance | None = None, **settings: Any) -> Tensor:
         rows = range(place, min(place + BATCH, self.count))
-        conditions = {name: [values[i] for i in rows] for name, values in self.conditions.items()}
+        conditions = {name: [self.conditions[name][i] for i in rows] for name in model.conditioners}
         return model.sample(Seeds(self.seed, rows), conditions, guidance=guidance, **settings).cpu()
 
-    def _pair(self, metric: Metric, x: Tensor) -> tuple[Any, Any]:
-        """Give generated and real as a metric takes them; the real went through the codec, too."""
-        if metric.encoded:
-            return x, self.real
-        return self._decoded(x), self._decoded(self.real)
-
-    def _decoded(self, x: Tensor) -> Sequence[Any]:
-        return self.model.codec.decode(x.to(self.model.device))
-
-    def _floor(self, metric: Metric) -> float:
-        """Give how far one half of the real data is from the other."""
-        _, real = self._pair(metric, self.real)
-        return metric.off(float(metric.compare(real[::2], real[1::2])["value"]))
+    def _forms(self, x: Tensor) -> tuple[Sequence[Any], Tensor]:
+        """Give samples as contents and as they are encoded; the real ones have gone through the codec, too."""
+        needed = any(not each.encoded for each in self.metrics)
+        return (self.model.codec.decode(x.to(self.model.device)) if needed else ()), x
 
 
 def metrics(modality: str) -> list[Metric]:

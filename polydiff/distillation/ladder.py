@@ -115,7 +115,7 @@ class Ladder:
             settings = _settings(plan)
             judged = judge(teacher, **settings)
             if receipt.teacher is None:
-                receipt.samples, receipt.real = judge.count, judge.floor
+                receipt.samples, receipt.real = judge.count, judge.halves
                 receipt.teacher = Row.of("teacher", judged, sampler=plan.sample.sampler.name, steps=plan.sample.steps)
                 receipt.untaught = self._untaught(judge, teacher)
                 receipt.write(self.folder)

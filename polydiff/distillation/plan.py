@@ -35,7 +35,7 @@ LESSON = {
     "train.checkpoint.best": False,
     "train.validation.patience": None,
 }
-"""What differs from the training of the teacher in every rung: Salimans & Ho's weights, and a rate that goes to zero."""
+"""How students train unlike their teacher: with the weights of Salimans & Ho, and a rate that goes to zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def plan(request: Request) -> Plan:
     teacher = load(request.folder)
     recipe = resolve(_recipe(request.folder, request.overrides_of(sample=True)))
     sample = teacher.config.sample if teacher.config.distilled else recipe.sample
-    scales = _scales(request, teacher, sample)
+    scales = _scales(request, teacher)
     guidance = _guidance(request, sample, scales)
     method: type[Distillation] = host().load(host().find(DistillationSpec, request.method))
     steps = _start(request, teacher, sample.steps)
@@ -160,16 +160,14 @@ def _recipe(folder: Path, overrides: Sequence[str]) -> Recipe:
             raise UsageError(f"{path / 'recipe.yaml'} is the recipe of a codec, which nothing can be distilled from")
         return recipe
     if not any(each.startswith("data.") for each in overrides):
-        raise UsageError(
-            f"{folder} has no recipe that says what data it learnt from: give a run folder, or data.source="
-        )
+        raise UsageError(f"{folder} has no recipe that says what it learnt from: give a run folder, or data.source=")
     data, locations = read(model_folder.find(folder) / model_folder.CONFIG)
     del data["format"]
     data["train"] = {"steps": 2000, "batch": 32}
     return check(Recipe, data, apply(data, locations, overrides, Recipe))
 
 
-def _scales(request: Request, teacher: Model, sample: SampleConfig) -> tuple[float, float] | None:
+def _scales(request: Request, teacher: Model) -> tuple[float, float] | None:
     """Give the range of guidance that students are told, `None` where they are told nothing."""
     if teacher.config.distilled is not None:
         if request.guidance is not None:
