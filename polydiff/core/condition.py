@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -38,6 +38,11 @@ class Condition:
         is asked for, so that the unconditional counterpart has it as well.
     others
         What other networks that take part are told of the same samples, by the names that they go by.
+    alone
+        What each of the conditions that this one is made of asks for by itself, by name, for guidances that weigh
+        them; of the parts and shapes of this one.
+    avoided
+        What guidance leads away from, in the place of the unconditional; of the parts and shapes of this one.
     """
 
     vector: Tensor | None = None
@@ -46,6 +51,8 @@ class Condition:
     channels: Tensor | None = None
     perturbed: Tensor | None = None
     others: Mapping[str, Condition] = field(default_factory=dict)
+    alone: Mapping[str, Condition] = field(default_factory=dict)
+    avoided: Condition | None = None
 
     def __post_init__(self) -> None:
         assert self.mask is None or self.tokens is not None, "a mask without tokens"
@@ -65,23 +72,43 @@ class Condition:
         if self.tokens is not None:
             every = kept[:, None].expand(self.tokens.shape[:2])
             mask = every if mask is None else mask & every
-        others = {name: other.keep(kept) for name, other in self.others.items()}
-        return Condition(part(self.vector), part(self.tokens), mask, part(self.channels), self.perturbed, others)
+        parts = part(self.vector), part(self.tokens), mask, part(self.channels), self.perturbed
+        return self.map_carried(lambda each: each.keep(kept))._with(parts)
 
     def null(self) -> Condition:
         """Give the unconditional counterpart, of the same shapes."""
         first = next(x for x in self._parts() if x is not None)
         return self.keep(torch.zeros(first.shape[0], dtype=torch.bool, device=first.device))
 
+    def counterpart(self) -> Condition:
+        """Give what guidance leads away from: what is avoided, or else nothing asked for; of the same shapes."""
+        plain = (self.null() if self.avoided is None else self.avoided)._parts()
+        *asked, _ = plain
+        return self.map_carried(Condition.counterpart)._with((*asked, self.perturbed))
+
     def __getitem__(self, index: slice | Tensor) -> Condition:
         """Select samples of the batch."""
-        others = {name: other[index] for name, other in self.others.items()}
-        return _condition((None if x is None else x[index] for x in self._parts()), others)
+        return self.map_carried(lambda each: each[index])._with(None if x is None else x[index] for x in self._parts())
 
     def to(self, device: torch.device) -> Condition:
         """Move every part."""
-        others = {name: other.to(device) for name, other in self.others.items()}
-        return _condition((None if x is None else x.to(device) for x in self._parts()), others)
+        return self.map_carried(lambda each: each.to(device))._with(
+            None if x is None else x.to(device) for x in self._parts()
+        )
+
+    def map_carried(self, change: Callable[[Condition], Condition]) -> Condition:
+        """Make a change to every condition that this one carries, and not to its own parts."""
+        return replace(
+            self,
+            others={name: change(each) for name, each in self.others.items()},
+            alone={name: change(each) for name, each in self.alone.items()},
+            avoided=self.avoided and change(self.avoided),
+        )
+
+    def _with(self, parts: Iterable[Tensor | None]) -> Condition:
+        """Put other parts in the place of these, in the order of `_parts`."""
+        vector, tokens, mask, channels, perturbed = parts
+        return replace(self, vector=vector, tokens=tokens, mask=mask, channels=channels, perturbed=perturbed)
 
     def _parts(self) -> tuple[Tensor | None, ...]:
         return self.vector, self.tokens, self.mask, self.channels, self.perturbed
@@ -91,10 +118,12 @@ def concatenate(conditions: Sequence[Condition]) -> Condition:
     """Join batches of conditions that have the same parts; a mask that some have is made up for the others."""
     if any(c.mask is not None for c in conditions):
         conditions = [replace(c, mask=_mask(c)) for c in conditions]
-    parts = zip(*map(Condition._parts, conditions), strict=True)
-    return _condition(
-        (None if part[0] is None else torch.cat(part) for part in parts),
-        {name: concatenate([c.others[name] for c in conditions]) for name in conditions[0].others},
+    first, parts = conditions[0], zip(*map(Condition._parts, conditions), strict=True)
+    return Condition(
+        *(None if part[0] is None else torch.cat(part) for part in parts),
+        others={name: concatenate([c.others[name] for c in conditions]) for name in first.others},
+        alone={name: concatenate([c.alone[name] for c in conditions]) for name in first.alone},
+        avoided=first.avoided and concatenate([c.avoided for c in conditions if c.avoided]),
     )
 
 
@@ -111,12 +140,6 @@ def add(conditions: Sequence[Condition]) -> Condition | None:
         mask=torch.cat([_mask(c) for c in tokens], 1) if tokens else None,
         channels=torch.cat(channels, 1) if channels else None,
     )
-
-
-def _condition(parts: Iterable[Tensor | None], others: Mapping[str, Condition]) -> Condition:
-    """Put parts together, in the order of `_parts`."""
-    vector, tokens, mask, channels, perturbed = parts
-    return Condition(vector, tokens, mask, channels, perturbed, others)
 
 
 def _mask(condition: Condition) -> Tensor:

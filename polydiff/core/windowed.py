@@ -58,6 +58,10 @@ class Windowed(Denoiser):
                 weights[window] += weight
         return total / weights
 
+    def toward(self, s: Tensor) -> Denoiser:
+        """Follow the windows' denoiser."""
+        return self.copied(denoiser=self.denoiser.toward(s))
+
     @property
     def attention_layers(self) -> tuple[str, ...]:
         """Those of the windows' denoiser."""
@@ -80,8 +84,8 @@ class Windowed(Denoiser):
 
 def _part(cond: Condition, window: slice) -> Condition:
     """Give what one window is conditioned on: its own part of the channels, all of the rest."""
-    others = {name: _part(other, window) for name, other in cond.others.items()}
-    return replace(cond, channels=None if cond.channels is None else cond.channels[..., window], others=others)
+    channels = None if cond.channels is None else cond.channels[..., window]
+    return replace(cond.map_carried(lambda each: _part(each, window)), channels=channels)
 
 
 def _fading(length: int) -> Tensor:

@@ -51,11 +51,15 @@ class Guidance(Around):
 
     def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
         """Give the guided estimate of x_0."""
-        inside = (t >= self.interval[0]) & (t <= self.interval[1])
+        inside = self.inside(t)
         if self.is_off(cond) or not inside.any():
             return estimate(self.denoiser, x_t, t, cond)
         plain, guided = self.guide(x_t, t, cond)
         return guided if inside.all() else torch.where(per_sample(inside, guided).to(guided.device), guided, plain)
+
+    def inside(self, t: Tensor) -> Tensor:
+        """Tell which times lie in the interval."""
+        return (t >= self.interval[0]) & (t <= self.interval[1])
 
     @abstractmethod
     def is_off(self, cond: Condition | None) -> bool:
@@ -74,9 +78,9 @@ class ConditionGuidance(Guidance):
         return cond is None or not cond.asks or self.scale == 1
 
     def guide(self, x_t: Tensor, t: Tensor, cond: Condition | None) -> tuple[Tensor, Tensor]:
-        """Evaluate the denoiser with the condition and without, in one call."""
+        """Evaluate the denoiser with the condition and without, or with what is avoided, in one call."""
         assert cond is not None
-        c, u = together(self.denoiser, x_t, t, cond, cond.null())
+        c, u = together(self.denoiser, x_t, t, cond, cond.counterpart())
         return c, self.combine(c, u, x_t, t)
 
     @abstractmethod
@@ -90,11 +94,11 @@ def estimate(denoiser: Denoiser, x_t: Tensor, t: Tensor, cond: Condition | None)
     return x0
 
 
-def together(denoiser: Denoiser, x_t: Tensor, t: Tensor, first: Condition, second: Condition) -> tuple[Tensor, Tensor]:
-    """Evaluate a denoiser under two conditions in one call."""
-    twice = t if t.ndim == 0 else torch.cat([t, t])
-    one, other = estimate(denoiser, torch.cat([x_t, x_t]), twice, concatenate([first, second])).chunk(2)
-    return one, other
+def together(denoiser: Denoiser, x_t: Tensor, t: Tensor, *conditions: Condition) -> tuple[Tensor, ...]:
+    """Evaluate a denoiser under several conditions in one call."""
+    times = len(conditions)
+    each_t = t if t.ndim == 0 else t.repeat(times)
+    return estimate(denoiser, torch.cat([x_t] * times), each_t, concatenate(conditions)).chunk(times)
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
 
+from polydiff.conditioning.conditioner import Conditioner
 from polydiff.core.condition import Condition
 from polydiff.core.denoiser import Denoiser
 from polydiff.errors import UsageError
+from polydiff.model.conditions import make
 from polydiff.plugins.specs import GuidanceSpec
 from polydiff.recipe.build import models_named
 from polydiff.recipe.component import Component
@@ -59,16 +61,34 @@ class Companions:
         return self._loaded[path].to(model.device)
 
     def tell(
-        self, cond: Condition, values: Mapping[str, Any], guidance: Iterable[Component], model: Model
+        self,
+        cond: Condition,
+        values: Mapping[str, Any],
+        avoided: Mapping[str, Any],
+        guidance: Iterable[Component],
+        model: Model,
     ) -> Condition:
         """Add to a condition what the models that take part are told of the same values."""
         others = {}
         for component in guidance:
             for path in models_named(GuidanceSpec, component):
-                other = self.find(path, model).condition(values)
+                conditioners = cast(Mapping[str, Conditioner], self.find(path, model).conditioners)
+                other = make(conditioners, values, avoided, apart=bool(cond.alone))
                 assert other is not None, "a condition of nothing"
                 others[str(path)] = other
-        return replace(cond, others=others)
+        return _told(cond, others)
+
+
+def _told(cond: Condition, others: Mapping[str, Condition]) -> Condition:
+    """Add to a condition, and to those that it carries, what others are told."""
+    alone = {
+        name: _told(each, {other: told.alone[name] for other, told in others.items()})
+        for name, each in cond.alone.items()
+    }
+    avoided = cond.avoided and _told(
+        cond.avoided, {other: told.avoided for other, told in others.items() if told.avoided}
+    )
+    return replace(cond, others=others, alone=alone, avoided=avoided)
 
 
 def _check(path: Path, other: Model, model: Model) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from polydiff.conditioning.conditioner import Conditioner
-from polydiff.core.condition import ConditionDims
+from polydiff.core.condition import Condition, ConditionDims, add
 from polydiff.errors import UsageError, unknown
 from polydiff.recipe.schema import ModelConfig
 
@@ -34,6 +34,69 @@ def total_dims(config: ModelConfig, conditioners: Mapping[str, Conditioner]) -> 
     return ConditionDims(vector, tokens, channels)
 
 
+def make(
+    conditioners: Mapping[str, Conditioner],
+    values: Mapping[str, Sequence[Any]],
+    avoided: Mapping[str, Sequence[Any]],
+    *,
+    apart: bool,
+) -> Condition | None:
+    """Make the condition of a batch.
+
+    Parameters
+    ----------
+    values, avoided
+        What is asked for and what is to be avoided, by condition; those not named are unconditional.
+    apart
+        Whether it carries what each condition asks for alone.
+
+    Returns
+    -------
+    Condition or None
+        `None` when nothing is named.
+
+    Raises
+    ------
+    UsageError
+        When there is no condition of a name.
+    """
+    for name in (*values, *avoided):
+        if name not in conditioners:
+            raise UsageError(unknown("condition", name, conditioners))
+    if not values and not avoided:
+        return None
+    nothing = [None] * len(next(iter((values or avoided).values())))
+    parts = {name: conditioner(values.get(name, nothing)) for name, conditioner in conditioners.items()}
+    cond = add(list(parts.values()))
+    assert cond is not None, "values without conditioners"
+    alone = {name: _only(name, parts) for name in values} if apart else {}
+    return replace(cond, alone=alone, avoided=make(conditioners, avoided, {}, apart=False))
+
+
+def _only(name: str, parts: Mapping[str, Condition]) -> Condition:
+    """Give what one condition asks for, of the shapes of all together."""
+    cond = add([part if other == name else part.null() for other, part in parts.items()])
+    assert cond is not None, "nothing to be alone"
+    return cond
+
+
+def prompted(conditioners: Mapping[str, Conditioner]) -> str:
+    """Name the condition that takes prompts.
+
+    Raises
+    ------
+    UsageError
+        When there is none, or more than one.
+    """
+    names = [name for name, conditioner in conditioners.items() if conditioner.takes_prompts]
+    if not names:
+        asked = f"its conditions are {', '.join(conditioners)}" if conditioners else "it was trained without conditions"
+        raise UsageError(f"the model takes no prompt: {asked}")
+    if len(names) > 1:
+        raise UsageError(f"the model takes prompts as {' and as '.join(names)}: say which, as in {names[0]}=TEXT")
+    return names[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Assigned:
     """What one condition is, for a set of samples of any size.
@@ -42,10 +105,13 @@ class Assigned:
     ----------
     texts, values
         As the user says it and as the conditioner takes it; sample i has the (i mod n)-th of the n.
+    unread
+        What the conditioner leaves out of each text; empty where it takes all of it.
     """
 
     texts: Sequence[str]
     values: Sequence[Any]
+    unread: Sequence[str]
 
     def text(self, index: int) -> str:
         """Say what sample `index` is conditioned on."""
@@ -75,7 +141,10 @@ def assign(conditioners: Mapping[str, Conditioner], wishes: Mapping[str, Wish]) 
         texts = [text for part in _parts(wish) for text in conditioners[name].split(part)]
         if not texts:
             raise UsageError(f"condition '{name}' is given no value")
-        assigned[name] = Assigned(texts, [conditioners[name].parse(text) for text in texts])
+        conditioner = conditioners[name]
+        assigned[name] = Assigned(
+            texts, [conditioner.parse(text) for text in texts], [conditioner.unread(text) for text in texts]
+        )
     return assigned
 
 

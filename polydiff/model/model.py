@@ -11,20 +11,20 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from polydiff.conditioning.conditioner import Conditioner
-from polydiff.core.condition import Condition, add
+from polydiff.core.condition import Condition
 from polydiff.core.denoiser import Denoiser, NetworkDenoiser
 from polydiff.core.given import Given, Known
 from polydiff.core.noise import Seeds
 from polydiff.core.windowed import Windowed
 from polydiff.data.codec import Codec
-from polydiff.errors import UsageError, unknown
+from polydiff.errors import UsageError
 from polydiff.model import distilled
 from polydiff.model import folder as model_folder
 from polydiff.model.card import card
 from polydiff.model.companions import Companion, Companions
-from polydiff.model.conditions import Assigned, Wish, assign
+from polydiff.model.conditions import Assigned, Wish, assign, make
 from polydiff.model.parts import build_parts
-from polydiff.model.settings import Guidance, by_condition, check_set, settings
+from polydiff.model.settings import Guidance, check_asked, check_avoided, check_set, settings, weighs_apart
 from polydiff.model.tuned import TUNED, find
 from polydiff.nn.backbone import Backbone
 from polydiff.plugins.specs import GuidanceSpec, SamplerSpec
@@ -95,7 +95,12 @@ class Model(nn.Module):
         """Read what a user asks for, by condition; raises as `polydiff.model.conditions.assign` does."""
         return assign(cast(Mapping[str, Conditioner], self.conditioners), wishes)
 
-    def condition(self, values: Mapping[str, Sequence[Any]], guidance: Sequence[Component] = ()) -> Condition | None:
+    def condition(
+        self,
+        values: Mapping[str, Sequence[Any]],
+        guidance: Sequence[Component] = (),
+        avoided: Mapping[str, Sequence[Any]] | None = None,
+    ) -> Condition | None:
         """Make the condition of a batch.
 
         Parameters
@@ -105,6 +110,8 @@ class Model(nn.Module):
             unconditional. Conditions that are not named are unconditional for all.
         guidance
             That it is to be used with: other models that take part in it are told as well.
+        avoided
+            As `values`: what guidance leads away from.
 
         Returns
         -------
@@ -116,16 +123,12 @@ class Model(nn.Module):
         UsageError
             When the model has no condition of a name.
         """
-        for name in values:
-            if name not in self.conditioners:
-                raise UsageError(unknown("condition", name, self.conditioners))
-        if not values:
-            return None
-        nothing = [None] * len(next(iter(values.values())))
-        cond = add([conditioner(values.get(name, nothing)) for name, conditioner in self.conditioners.items()])
+        avoided = avoided or {}
+        conditioners = cast(Mapping[str, Conditioner], self.conditioners)
+        cond = make(conditioners, values, avoided, apart=any(map(weighs_apart, guidance)))
         if cond is None or self.config.distilled is not None:
             return cond
-        return self._companions.tell(cond, values, guidance, self)
+        return self._companions.tell(cond, values, avoided, guidance, self)
 
     def settings(
         self,
@@ -168,6 +171,7 @@ class Model(nn.Module):
         steps: int | None = None,
         guidance: Guidance | None = None,
         grid: str | Component | None = None,
+        avoided: Mapping[str, Sequence[Any]] | None = None,
         known: Known | None = None,
         on_step: Callable[[StepEnd], None] | None = None,
     ) -> Tensor:
@@ -182,9 +186,12 @@ class Model(nn.Module):
         shape
             (C, *) of one sample; that of the training data by default.
         guidance
-            The scale of classifier-free guidance (1 is none), or a list of components, innermost first.
+            The scale of classifier-free guidance (1 is none), one for each of several conditions by name, or a list of
+            components, innermost first.
         sampler, grid
             A name, or a component where it has options; the grid `tuned` is that of `polydiff tune-grid`.
+        avoided
+            As `conditions`: what guidance leads away from, in the place of the unconditional.
         known
             What is given of the samples, as the codec encodes it; the rest is generated.
 
@@ -200,10 +207,11 @@ class Model(nn.Module):
         """
         chosen = self.settings(sampler=sampler, steps=steps, guidance=guidance, grid=grid)
         values = distilled.with_scale(self.config, conditions or {}, chosen, len(seeds))
-        cond = self.condition(values, chosen.guidance)
-        if guidance is not None and not conditions and any(map(by_condition, chosen.guidance)):
-            asked = " or ".join(self.conditioners) or "this model has none"
-            raise UsageError(f"guidance needs a condition to be guided by: {asked}")
+        cond = self.condition(values, chosen.guidance, avoided)
+        if guidance is not None:
+            check_asked(chosen.guidance, conditions or {}, avoided or {}, self.conditioners)
+        if avoided:
+            check_avoided(chosen.guidance)
         shape = self.codec.shape if shape is None else shape
         method: Sampler = build(SamplerSpec, chosen.sampler)
         denoiser = self.guided(chosen, shape)
@@ -295,7 +303,13 @@ class Model(nn.Module):
             contents.extend(decoded if size is None else [self.codec.cut(content, size) for content in decoded])
         return contents
 
-    def save(self, folder: str | Path, figures: Mapping[str, float] | None = None) -> None:
+    def save(
+        self,
+        folder: str | Path,
+        figures: Mapping[str, float] | None = None,
+        *,
+        weights: Mapping[str, Tensor] | None = None,
+    ) -> None:
         """Write a model folder: whole, or not at all.
 
         Parameters
@@ -304,16 +318,19 @@ class Model(nn.Module):
             New, empty, or a model folder, which is replaced.
         figures
             What validation measured, for the model card.
+        weights
+            Its state, where that of the model itself is divided among processes.
 
         Raises
         ------
         PolydiffError
             When it cannot be written (disk full, ...).
         """
-        weights = {name: x.detach().to("cpu", copy=True).contiguous() for name, x in self.state_dict().items()}
+        state = self.state_dict() if weights is None else weights
+        tensors = {name: x.detach().to("cpu", copy=True).contiguous() for name, x in state.items()}
         contents = {
             model_folder.CONFIG: model_folder.dump_config(self.config),
-            model_folder.WEIGHTS: save(weights),
+            model_folder.WEIGHTS: save(tensors),
             model_folder.CARD: card(self.config, figures or {}).encode(),
         }
         model_folder.write(Path(folder), contents)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from polydiff.errors import UsageError
+from polydiff.errors import UsageError, unknown
 from polydiff.plugins.host import host
 from polydiff.plugins.specs import GuidanceSpec, SamplerSpec
 from polydiff.recipe.build import complete, complete_grid
 from polydiff.recipe.component import Component
 from polydiff.recipe.schema import SampleConfig
 
-Guidance = float | Sequence[Component]
-"""The scale of classifier-free guidance, or the whole chain of guidances, innermost first."""
+Guidance = float | Mapping[str, float] | Sequence[Component]
+"""The scale of classifier-free guidance, or one for each of several conditions, or the whole chain of guidances,
+innermost first.
+"""
 
 
 def check_set(count: int, first: int, seed: int, batch: int) -> None:
@@ -57,19 +59,74 @@ def by_condition(guidance: Component) -> bool:
     return host().find(GuidanceSpec, guidance.name).by_condition
 
 
-def chain(recipe: Sequence[Component], guidance: Guidance) -> list[Component]:
-    """Give the guidances to apply; a scale replaces that of the recipe's `cfg`, whose other options stay.
+def weighs_apart(guidance: Component) -> bool:
+    """Tell whether a guidance weighs the conditions one by one."""
+    return host().find(GuidanceSpec, guidance.name).apart
+
+
+def check_asked(
+    guidance: Sequence[Component], asked: Collection[str], avoided: Collection[str], conditions: Collection[str]
+) -> None:
+    """Refuse guidance that a user has asked for and that has nothing to guide by.
+
+    Parameters
+    ----------
+    asked, avoided
+        The conditions that are given.
+    conditions
+        Those that the model has.
 
     Raises
     ------
     UsageError
-        When the scale is not finite.
+        When no condition is given to guidance that needs one, or one is weighed that is not given.
     """
-    if not isinstance(guidance, int | float):
+    if not asked and not avoided and any(map(by_condition, guidance)):
+        raise UsageError(
+            f"guidance needs a condition to be guided by: {' or '.join(conditions) or 'this model has none'}"
+        )
+    for name in (name for each in guidance if weighs_apart(each) for name in each.options.get("scales") or {}):
+        if name not in conditions:
+            raise UsageError(unknown("condition", name, conditions))
+        if name not in asked:
+            raise UsageError(f"guidance weighs the condition '{name}', which is not given")
+
+
+def check_avoided(guidance: Sequence[Component]) -> None:
+    """Refuse to avoid something where nothing leads away from it.
+
+    Raises
+    ------
+    UsageError
+        When no guidance works by what is asked for and what is not, or each is off.
+    """
+    for each in guidance:
+        spec = host().find(GuidanceSpec, each.name)
+        if spec.by_condition and any(each.options.get(key) != value for key, value in spec.neutral.items()):
+            return
+    raise UsageError("guidance leads away from what is to be avoided, and there is none: ask for a scale above 1")
+
+
+def chain(recipe: Sequence[Component], guidance: Guidance) -> list[Component]:
+    """Give the guidances to apply; a scale replaces that of the recipe's `cfg`, whose other options stay.
+
+    Scales of several conditions replace the recipe's `cfg` by `composed`, to which its interval goes.
+
+    Raises
+    ------
+    UsageError
+        When a scale is not finite.
+    """
+    if isinstance(guidance, Sequence):
         return list(guidance)
-    if not math.isfinite(guidance):
-        raise UsageError(f"the guidance scale is {guidance}; it must be finite")
-    scale = {"scale": float(guidance)}
-    if any(each.name == "cfg" for each in recipe):
-        return [each.with_options(each.options | scale) if each.name == "cfg" else each for each in recipe]
-    return [Component("cfg", scale), *recipe]
+    scales = guidance if isinstance(guidance, Mapping) else {"": guidance}
+    for scale in scales.values():
+        if not math.isfinite(scale):
+            raise UsageError(f"the guidance scale is {scale}; it must be finite")
+    by = next((each for each in recipe if each.name == "cfg"), Component("cfg"))
+    if isinstance(guidance, Mapping):
+        interval = {key: value for key, value in by.options.items() if key == "interval"}
+        new = Component("composed", {"scales": dict(guidance), **interval})
+    else:
+        new = by.with_options(by.options | {"scale": float(guidance)})
+    return [new if each is by else each for each in recipe] if by in recipe else [new, *recipe]

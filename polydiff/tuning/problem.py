@@ -16,7 +16,7 @@ from polydiff.core.denoiser import Denoiser
 from polydiff.core.noise import Seeds
 from polydiff.errors import UsageError
 from polydiff.model import Model
-from polydiff.model.settings import Guidance, by_condition
+from polydiff.model.settings import Guidance, check_asked
 from polydiff.sampling.grid import time_grid
 from polydiff.sampling.sampler import Sampler, prior
 from polydiff.sampling.unipc import UniPC
@@ -111,9 +111,8 @@ def pose(
         When there is guidance and no condition, or the reference is not finite.
     """
     chosen = model.settings(guidance=guidance)
-    if guidance is not None and not conditions and any(map(by_condition, chosen.guidance)):
-        asked = " or ".join(model.conditioners) or "this model has none"
-        raise UsageError(f"guidance needs a condition to be guided by: {asked}")
+    if guidance is not None:
+        check_asked(chosen.guidance, conditions, (), model.conditioners)
     schedule, shape = model.denoiser.schedule, model.codec.shape
     denoiser = model.guided(chosen, shape)
     cond = model.condition(conditions, chosen.guidance)

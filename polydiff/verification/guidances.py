@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from polydiff.nn.block import BlockOptions
 from polydiff.nn.levels import levels
 from polydiff.nn.unet import UNet
 from polydiff.plugins.specs import GuidanceSpec
+from polydiff.verification.known import mixture
 from polydiff.verification.report import Check, at_most, guarded
 
 EXACT = 1e-9
@@ -51,6 +53,24 @@ class _OnLine(Denoiser):
         return x0[:, 0]
 
 
+class _Independent(Denoiser):
+    """Two numbers that know nothing of each other, and a condition on each."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.numbers = nn.ModuleList(mixture(schedule) for _ in range(2))
+
+    def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
+        """Give the exact estimate of each."""
+        vectors = [None, None] if cond is None or cond.vector is None else cond.vector.chunk(2, 1)
+        estimates = [
+            number(x, t, None if vector is None else Condition(vector=vector))
+            for number, x, vector in zip(self.numbers, x_t.T, vectors, strict=True)
+        ]
+        return torch.stack(estimates, 1)
+
+
 class Unconditional(Denoiser):
     """Another denoiser that is told no condition."""
 
@@ -82,6 +102,8 @@ def checks(make: Make, spec: GuidanceSpec) -> Iterator[Check]:
             everywhere["null"] = _null
         if spec.needs == "classifier":
             everywhere["classifier"] = _classifier
+        if spec.apart:
+            everywhere["independent"] = _independent
         for claim, measure in everywhere.items():
             yield from guarded(claim, partial(measure, make, spec, data, name), name)
 
@@ -111,6 +133,25 @@ def _classifier(make: Make, spec: GuidanceSpec, data: Mixture, name: str) -> Ite
         difference = _difference(guided(x_t, t, cond), data(x_t, t, cond))
         what = "with the exact classifier the estimate differs from the conditional one by"
         yield at_most("classifier", difference, EXACT, what, name)
+
+
+def _independent(make: Make, spec: GuidanceSpec, data: Mixture, name: str) -> Iterator[Check]:
+    """Of independent numbers, a condition on each guides that number alone, by its own scale."""
+    denoiser = _Independent(data.schedule)
+    scales = {"first": 2.0, "second": 0.5}
+    guided = make(denoiser, **{**spec.neutral, "scales": scales})
+    w = torch.tensor(list(scales.values()), dtype=torch.float64)
+    for x_t, t, cond in _batches():
+        assert cond.vector is not None
+        zero = torch.zeros_like(cond.vector)
+        one, other, both = (
+            Condition(vector=torch.cat(parts, 1))
+            for parts in ((cond.vector, zero), (zero, cond.vector), (cond.vector, cond.vector))
+        )
+        u, c = denoiser(x_t, t), denoiser(x_t, t, both)
+        difference = _difference(guided(x_t, t, replace(both, alone={"first": one, "second": other})), u + w * (c - u))
+        what = "with two conditions on independent numbers the estimate differs from that of each alone by"
+        yield at_most("independent", difference, EXACT, what, name)
 
 
 def _guiding(spec: GuidanceSpec) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from polydiff.plugins.host import host
 from polydiff.plugins.specs import GuidanceSpec
 from tests.guidance.conftest import mixture
 
-BY_CONDITION = ("cfg", "cfg++", "cfg-zero*", "apg")
+BY_CONDITION = ("cfg", "cfg++", "cfg-zero*", "apg", "composed")
 ALL = (*BY_CONDITION, "autoguidance", "perturbed-attention", "classifier", "energy")
 
 
