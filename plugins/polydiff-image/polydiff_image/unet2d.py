@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from torch import nn
+
 from polydiff.core.condition import ConditionDims
 from polydiff.errors import UsageError
 from polydiff.nn.attention import AttentionBackend
 from polydiff.nn.block import BlockOptions
-from polydiff.nn.unet import Level, UNet
+from polydiff.nn.convolution import convolution
+from polydiff.nn.unet import Level, UNet, head
 
 
 class UNet2D(UNet):
@@ -22,6 +27,9 @@ class UNet2D(UNet):
         Base width: the first level's when its multiplier is 1.
     multipliers
         Width of each level over the base width; their number is that of the levels.
+    patch
+        Side of the squares of pixels that the network takes as one, their values as channels (Hoogeboom et al. 2023,
+        https://arxiv.org/abs/2301.11093, section 2.2): at 2 it costs a quarter.
     blocks
         Residual blocks of each level on the way down; there is one more on the way up.
     attention
@@ -50,6 +58,7 @@ class UNet2D(UNet):
         *,
         channels: int = 64,
         multipliers: tuple[int, ...] = (1, 2, 2),
+        patch: int = 1,
         blocks: int = 2,
         attention: tuple[int, ...] = (-1,),
         head_width: int = 32,
@@ -58,7 +67,8 @@ class UNet2D(UNet):
         channels_last: bool = True,
         attention_backend: AttentionBackend = "sdpa",
     ) -> None:
-        _positive(channels=channels, blocks=blocks, head_width=head_width, multipliers=min(multipliers, default=0))
+        _positive(channels=channels, multipliers=min(multipliers, default=0), patch=patch)
+        _positive(blocks=blocks, head_width=head_width)
         if not 0 <= dropout < 1:
             raise UsageError(f"dropout is {dropout}; it lies in [0, 1)")
         attended = _levels(attention, len(multipliers))
@@ -70,7 +80,20 @@ class UNet2D(UNet):
             BlockOptions(head_width, attention_backend, dropout, checkpoint),
             embedding=4 * channels,
             channels_last=channels_last,
+            patch=patch,
+            stem=partial(_stem, patch=patch),
+            head=partial(_head, patch=patch),
         )
+
+
+def _stem(dimension: int, width: int, to: int, *, patch: int) -> nn.Module:
+    first = convolution(dimension, width * patch**2, to)
+    return first if patch == 1 else nn.Sequential(nn.PixelUnshuffle(patch), first)
+
+
+def _head(dimension: int, width: int, to: int, *, patch: int) -> nn.Module:
+    last = head(dimension, width, to * patch**2)
+    return last if patch == 1 else nn.Sequential(last, nn.PixelShuffle(patch))
 
 
 def _positive(**values: int) -> None:
