@@ -6,16 +6,17 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from polydiff import files
 from polydiff.errors import ModelError
+from polydiff.training.stored import StoredTensors
 
 FORMAT = 1
 STATE = "state.json"
@@ -55,26 +56,71 @@ def write(checkpoint: Path, tensors: Mapping[str, Mapping[str, Tensor]], state: 
     PolydiffError
         When the system refuses (disk full, ...); nothing is left behind.
     """
-    aside, old = checkpoint.with_name(f".{checkpoint.name}.part"), checkpoint.with_name(f".{checkpoint.name}.old")
     try:
+        begin(checkpoint)
+        finish(checkpoint, put(checkpoint, tensors), state, recipe)
+    finally:
+        abandon(checkpoint)
+
+
+def begin(checkpoint: Path) -> None:
+    """Make the folder aside in which a checkpoint is written: then `put`, `finish` and, in any case, `abandon`.
+
+    All of them raise as `write` does. Several processes may each `put` their own files before one of them finishes.
+    """
+    aside = _aside(checkpoint)
+    with _refused(checkpoint):
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
+
+
+def put(checkpoint: Path, tensors: Mapping[str, Mapping[str, Tensor]]) -> dict[str, str]:
+    """Write files of tensors, named without their suffix; give their names and digests."""
+    digests = {}
+    with _refused(checkpoint):
         for name, group in tensors.items():
-            files.write(aside / f"{name}.safetensors", save({k: t.contiguous() for k, t in group.items()}))
+            path = _aside(checkpoint) / f"{name}.safetensors"
+            files.write(path, save({k: t.contiguous() for k, t in group.items()}))
+            digests[path.name] = files.sha256(path)
+    return digests
+
+
+def finish(checkpoint: Path, digests: Mapping[str, str], state: Mapping[str, Any], recipe: str) -> None:
+    """Write the rest and put the folder in its place; `digests` are those of all files of tensors."""
+    aside, old = _aside(checkpoint), _old(checkpoint)
+    with _refused(checkpoint):
         files.write(aside / STATE, _json({"format": FORMAT, **state}))
         files.write(aside / RECIPE, recipe.encode())
-        digests = {path.name: files.sha256(path) for path in sorted(aside.iterdir())}
-        files.write(aside / MANIFEST, _json(digests))
+        others = {name: files.sha256(aside / name) for name in (STATE, RECIPE)}
+        files.write(aside / MANIFEST, _json(dict(sorted({**digests, **others}.items()))))
         _sync(aside)
         if checkpoint.exists():
             checkpoint.rename(old)
         aside.rename(checkpoint)
         _sync(checkpoint.parent)
+
+
+def abandon(checkpoint: Path) -> None:
+    """Clear away what is not finished, and what has been replaced."""
+    shutil.rmtree(_aside(checkpoint), ignore_errors=True)
+    _settle(_old(checkpoint))
+
+
+def _aside(checkpoint: Path) -> Path:
+    return checkpoint.with_name(f".{checkpoint.name}.part")
+
+
+def _old(checkpoint: Path) -> Path:
+    return checkpoint.with_name(f".{checkpoint.name}.old")
+
+
+@contextmanager
+def _refused(checkpoint: Path) -> Iterator[None]:
+    """Say what the system refuses."""
+    try:
+        yield
     except OSError as error:
         raise files.cannot_write(checkpoint, error) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-        _settle(old)
 
 
 def tidy(checkpoints: Path) -> None:
@@ -124,21 +170,26 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     return state
 
 
-def read_tensors(checkpoint: Path, name: str) -> dict[str, Tensor]:
-    """Read the tensors of one file, onto the CPU.
+def share_of(name: str, process: int, processes: int) -> str:
+    """Name the file of one process's rows."""
+    return f"{name}-{process + 1:05d}-of-{processes:05d}"
+
+
+def read_tensors(checkpoint: Path, name: str) -> StoredTensors:
+    """Open the tensors of one file, or of the files of all processes that have written it.
 
     Raises
     ------
     DamagedError
-        When it is missing or not what was written.
+        When one is missing; when it is read, and is not what was written.
     ModelError
         When it is no safetensors file.
     """
-    path = _checked(checkpoint, f"{name}.safetensors")
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ModelError(f"{path}: not a safetensors file; it is not opened") from error
+    shares = (re.fullmatch(rf"{name}-\d{{5}}-of-(\d{{5}})\.safetensors", each) for each in _digests(checkpoint))
+    processes = max((int(match[1]) for match in shares if match), default=0)
+    names = [share_of(name, process, processes) for process in range(processes)] or [name]
+    paths = [_present(checkpoint, f"{each}.safetensors") for each in names]
+    return StoredTensors(paths, lambda path: _checked(checkpoint, path.name))
 
 
 def recipe_of(checkpoint: Path) -> Path:
@@ -157,15 +208,20 @@ def prune(checkpoints: Path, keep: int, spared: Collection[int]) -> None:
     for step in steps(checkpoints)[:-keep]:
         if step not in spared:
             path = path_of(checkpoints, step)
-            aside = path.with_name(f".{path.name}.part")  # what is half removed is no checkpoint
+            aside = _aside(path)  # what is half removed is no checkpoint
             path.rename(aside)
             shutil.rmtree(aside)
 
 
-def _checked(checkpoint: Path, name: str) -> Path:
-    path, digests = checkpoint / name, _digests(checkpoint)
-    if name not in digests or not path.is_file():
+def _present(checkpoint: Path, name: str) -> Path:
+    path = checkpoint / name
+    if name not in _digests(checkpoint) or not path.is_file():
         raise DamagedError(f"{checkpoint}: not a whole checkpoint, {name} is missing")
+    return path
+
+
+def _checked(checkpoint: Path, name: str) -> Path:
+    path, digests = _present(checkpoint, name), _digests(checkpoint)
     try:
         same = files.sha256(path) == digests[name]
     except OSError as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from polydiff.training.sharding import local
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -30,21 +31,30 @@ class EMA(Generic[M]):
         self.model = copy.deepcopy(source).eval().requires_grad_(False)
         self.decay = decay
         self.updates = 0
-        self._parameters = _tensors(self.model.parameters()), _tensors(source.parameters())
-        self._buffers = _tensors(self.model.buffers()), _tensors(source.buffers())
+        self._source = source
+        self._pairs: tuple[list[tuple[Tensor, ...]], list[tuple[Tensor, ...]]] | None = None
 
     @torch.no_grad()
     def update(self) -> None:
         """Move the average towards the source as it is now."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        averages, parameters = self._parameters
-        if averages:
-            torch._foreach_lerp_(averages, parameters, 1 - decay)
-        copies, buffers = self._buffers
-        if copies:
-            torch._foreach_copy_(copies, buffers)
+        if self._pairs is None:  # not before: sharding replaces parameters
+            self._pairs = _paired(self.model, self._source)
+        parameters, buffers = self._pairs
+        if parameters:
+            torch._foreach_lerp_(*_local(parameters), 1 - decay)
+        if buffers:
+            torch._foreach_copy_(*_local(buffers))
         self.updates += 1
 
 
-def _tensors(tensors: Iterable[Tensor]) -> list[Tensor]:
-    return [tensor.detach() for tensor in tensors]
+def _paired(average: nn.Module, source: nn.Module) -> tuple[list[tuple[Tensor, ...]], list[tuple[Tensor, ...]]]:
+    """Give the parameters and the buffers of both."""
+    parameters = zip(average.parameters(), source.parameters(), strict=True)
+    return list(parameters), list(zip(average.buffers(), source.buffers(), strict=True))
+
+
+def _local(pairs: list[tuple[Tensor, ...]]) -> tuple[list[Tensor], list[Tensor]]:
+    """Give what this process has of them; sharding may lay that out anew at the first forward pass."""
+    averages, sources = ([local(tensor) for tensor in each] for each in zip(*pairs, strict=True))
+    return averages, sources

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from polydiff import files
 from polydiff.data.examples import Batch
 from polydiff.data.loader import batches
 from polydiff.errors import PolydiffError
@@ -22,6 +23,8 @@ from polydiff.training.order import Order
 from polydiff.training.preview import Previewer
 from polydiff.training.processes import Processes
 from polydiff.training.record import Metrics, Run
+from polydiff.training.saving import export, save
+from polydiff.training.sharding import is_sharded
 from polydiff.training.state import TrainState
 from polydiff.training.step import Stepper
 from polydiff.training.validation import Validator
@@ -177,11 +180,10 @@ class Loop:
         progress = self.state.progress
         path = checkpoint.path_of(self.run.checkpoints, progress.step)
 
-        def save() -> None:
-            self.state.save(path, dump(self.run.recipe))
-            checkpoint.prune(self.run.checkpoints, self.config.checkpoint.keep, {progress.best_step})
-
-        self.processes.on_first(save)
+        config = self.config.checkpoint
+        save(self.state, path, dump(self.run.recipe), self.processes, sharded=config.sharded)
+        prune = partial(checkpoint.prune, self.run.checkpoints, config.keep, {progress.best_step})
+        self.processes.on_first(prune)
         self._tell("polydiff_checkpoint_saved", step=progress.step, path=path)
 
     def _preview(self) -> None:
@@ -189,7 +191,11 @@ class Loop:
             return
         step = self.state.progress.step
         path = self.run.folder / "previews" / f"step-{step:08d}.png"
-        self.processes.on_first(partial(self.previewer, self.state.ema.model, path))
+        model = self.state.ema.model
+        # All take part in a sharded model's sampling, each in the whole of it.
+        act = self.processes.together if is_sharded(model) else self.processes.on_first
+        picture = act(partial(self.previewer, model))
+        self.processes.on_first(partial(files.write, path, picture))
         self._tell("polydiff_preview", step=step, path=path)
 
     def _finish(self) -> None:
@@ -206,7 +212,7 @@ class Loop:
         if self.config.keeps_best:
             self.state.load_average(checkpoint.path_of(self.run.checkpoints, progress.best_step))
             figures = progress.best
-        self.processes.on_first(partial(self.state.ema.model.save, self.run.model, figures))
+        export(self.state.ema.model, self.run.model, figures, self.processes)
 
     def _record(self, kind: str, values: Mapping[str, Any]) -> None:
         def add() -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import torch
 
-from polydiff import files
 from polydiff.conditioning.conditioner import Conditioner
 from polydiff.core.noise import Seeds
 from polydiff.data.examples import ExampleSet
@@ -40,13 +38,13 @@ class Previewer:
         self.captions = [", ".join(filter(None, each)) for each in zip(*texts, strict=True)] or [""] * samples
 
     @torch.no_grad()
-    def __call__(self, model: Model, path: Path) -> None:
-        """Sample a model that is in evaluation mode and write the picture.
+    def __call__(self, model: Model) -> bytes:
+        """Sample a model that is in evaluation mode and draw the picture, a PNG.
 
         Raises
         ------
         PolydiffError
-            When the recipe's way of sampling does not work, or the system refuses the file.
+            When the recipe's way of sampling does not work.
         """
         contents = model.codec.decode(model.sample(self.seeds, self.conditions))
-        files.write(path, self.draw(contents, self.captions))
+        return self.draw(contents, self.captions)

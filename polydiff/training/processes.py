@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import torch
 import torch.distributed
 from lightning_fabric import Fabric
-from lightning_fabric.plugins import MixedPrecision, Precision
 from torch import Tensor
 
-from polydiff.errors import PolydiffError, UsageError
+from polydiff.errors import PolydiffError
+from polydiff.training.layout import layout
+from polydiff.training.strategies import fabric_for, mesh_of
 from polydiff.training.watch import GO_ON, GRACE, Watch
 
 T = TypeVar("T")
@@ -27,24 +27,24 @@ class FailedTogetherError(PolydiffError):
     """What all processes of a run raise but the first, which tells the user."""
 
 
-class _Autocast(MixedPrecision):
-    """Fabric's automatic mixed precision, without its rounding of every input: times and noise levels stay exact."""
-
-    def convert_input(self, data: Any) -> Any:
-        return data
-
-
-def launch(*, accelerator: str = "auto", devices: int = 1, strategy: str = "auto", precision: str) -> Processes:
+def launch(
+    *,
+    accelerator: str = "auto",
+    devices: int | None = None,
+    nodes: int | None = None,
+    strategy: str = "auto",
+    precision: str,
+) -> Processes:
     """Start the processes of a run; each but the first runs this program from its beginning to this call.
 
     Parameters
     ----------
     accelerator
         "auto", "cpu", "cuda" or "mps".
-    devices
-        On this machine; under torchrun as many as it has started, here and on other machines.
+    devices, nodes
+        See `layout`.
     strategy
-        "auto" or "ddp".
+        "auto", "ddp" or "fsdp".
     precision
         "32-true", "bf16-mixed" or "16-mixed".
 
@@ -53,51 +53,9 @@ def launch(*, accelerator: str = "auto", devices: int = 1, strategy: str = "auto
     UsageError
         When this machine cannot do so.
     """
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    kind = device_type(accelerator)
-    devices, nodes = _started_by_torchrun(devices)
-    available = torch.accelerator.device_count() if kind != "cpu" else devices
-    if devices > available:
-        raise UsageError(f"there {_count(available, kind)} here, not {devices}")
-    if precision == "16-mixed" and kind == "cpu":
-        raise UsageError("precision 16-mixed needs a GPU; on the CPU there are bf16-mixed and 32-true")
-    plugin = Precision() if precision == "32-true" else _Autocast(precision, kind)  # type: ignore[arg-type]
-    fabric = Fabric(accelerator=kind, devices=devices, num_nodes=nodes, strategy=strategy, plugins=plugin)
+    fabric = fabric_for(layout(devices, nodes), accelerator=accelerator, strategy=strategy, precision=precision)
     fabric.launch()
     return Processes(fabric)
-
-
-def _started_by_torchrun(devices: int) -> tuple[int, int]:
-    """Give the devices of this machine and the number of machines."""
-    if "LOCAL_WORLD_SIZE" not in os.environ:
-        return devices, 1
-    started, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
-    if devices not in {1, started}:
-        raise UsageError(f"torchrun has started {started} processes here; leave --devices {devices} away")
-    return started, everywhere // started
-
-
-def device_type(accelerator: str) -> str:
-    """Give the type of the devices to use: cpu, cuda or mps.
-
-    Raises
-    ------
-    UsageError
-        When there is no such device here.
-    """
-    found = torch.accelerator.current_accelerator(check_available=True)
-    best = found.type if found is not None else "cpu"
-    if accelerator == "auto":
-        return best
-    if accelerator not in {"cpu", best}:
-        raise UsageError(
-            f"there is no {accelerator} device here; there is {' and '.join(dict.fromkeys((best, 'cpu')))}"
-        )
-    return accelerator
-
-
-def _count(devices: int, kind: str) -> str:
-    return f"is 1 {kind} device" if devices == 1 else f"are {devices} {kind} devices"
 
 
 class Processes:
@@ -111,11 +69,14 @@ class Processes:
         Launched.
     rank, count
         This process, from 0, of how many.
+    mesh
+        Those among which parameters are divided; `None` where each process has them all.
     """
 
     def __init__(self, fabric: Fabric) -> None:
         self.fabric = fabric
         self.rank, self.count = fabric.global_rank, fabric.world_size
+        self.mesh = mesh_of(fabric)
         # Decisions travel by the CPU: they must not wait for the work queued on a GPU.
         self._group = torch.distributed.new_group(backend="gloo") if self.count > 1 else None
         started = getattr(fabric.strategy.launcher, "procs", [])
@@ -126,7 +87,7 @@ class Processes:
     def close(self) -> None:
         """Let go of the other processes; a group that is still open when Python ends can abort it."""
         self._watch.stop()
-        if self._group is not None:
+        if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
 
     def explained(self, error: RuntimeError) -> RuntimeError | PolydiffError:

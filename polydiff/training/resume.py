@@ -16,11 +16,13 @@ from polydiff.training.checkpoint import DamagedError
 
 HARMLESS = (
     "sample",
+    "data.cache",
     "data.workers",
     "train.steps",
     "train.max_minutes",
     "train.max_bad_steps",
     "train.accumulate",
+    "train.compile",
     "train.validation.every",
     "train.preview",
     "train.checkpoint",

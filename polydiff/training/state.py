@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from polydiff.errors import ModelError
 from polydiff.training import checkpoint
 from polydiff.training.ema import EMA
+from polydiff.training.sharding import local, rows
+from polydiff.training.stored import StoredTensors
 
 
 @dataclass(slots=True)
@@ -77,25 +79,21 @@ class TrainState:
     scaler: torch.amp.GradScaler | None
     progress: Progress = field(default_factory=Progress)
 
-    def save(self, path: Path, recipe: str) -> None:
-        """Write a checkpoint folder, with the recipe as YAML.
-
-        Raises
-        ------
-        PolydiffError
-            When the system refuses; what was there before remains.
-        """
-        tensors = {
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """Give all tensors of a checkpoint, by file and name; those of a sharded model are sharded."""
+        return {
             "model": tensors_of(self.model),
             "ema": tensors_of(self.ema.model),
             "optimizer": self._optimizer_tensors(),
         }
-        state = {
+
+    def counters(self) -> dict[str, Any]:
+        """Give the rest of a checkpoint, which JSON can hold."""
+        return {
             "progress": asdict(self.progress),
             "ema_updates": self.ema.updates,
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
         }
-        checkpoint.write(path, tensors, state, recipe)
 
     def load(self, path: Path) -> None:
         """Go back to a checkpoint.
@@ -131,15 +129,15 @@ class TrainState:
         names = self._names()
         return {f"{names[i]}/{key}": value for i, values in state.items() for key, value in values.items()}
 
-    def _load_optimizer(self, tensors: Mapping[str, Tensor], path: Path) -> None:
+    def _load_optimizer(self, stored: StoredTensors, path: Path) -> None:
         index = {name: i for i, name in enumerate(self._names())}
         parameters = dict(self.model.named_parameters())
         state: dict[int, dict[str, Tensor]] = {}
-        for entry, tensor in tensors.items():
+        for entry in stored:
             name, _, key = entry.rpartition("/")
             if name not in index:
                 raise ModelError(f"{path}: its optimiser state is of another model, with a parameter {name}")
-            state.setdefault(index[name], {})[key] = _laid_out_as(parameters[name], tensor)
+            state.setdefault(index[name], {})[key] = _laid_out_as(parameters[name], stored, entry)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
 
 
@@ -152,19 +150,26 @@ def tensors_of(module: nn.Module) -> dict[str, Tensor]:
     return {name: state[name].detach() for name in names.values()}
 
 
-def _laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
-    """Give a tensor the memory format of its parameter: a fused optimiser walks both as they lie in memory."""
-    return torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor
+def _laid_out_as(parameter: Tensor, stored: StoredTensors, entry: str) -> Tensor:
+    """Read a tensor into the memory format of its parameter, by which a fused optimiser walks both, and its shards."""
+    if stored.shape(entry) != parameter.shape:
+        return stored.read(entry)
+    tensor = torch.empty_like(parameter, requires_grad=False)
+    _fill(tensor, stored, entry)
+    return tensor
+
+
+def _copy(stored: StoredTensors, target: Mapping[str, Tensor], path: Path) -> None:
+    """Copy tensors in place, by name."""
+    for name in stored.keys() ^ target.keys():
+        raise ModelError(f"{path}: of another model, {name} is in only one of the two")
+    for name, tensor in target.items():
+        if stored.shape(name) != tensor.shape:
+            raise ModelError(f"{path}: of another model, {name} is {stored.shape(name)}, not {tuple(tensor.shape)}")
+        _fill(tensor, stored, name)
 
 
 @torch.no_grad()
-def _copy(source: Mapping[str, Tensor], target: Mapping[str, Tensor], path: Path) -> None:
-    """Copy tensors in place, by name."""
-    for name in source.keys() ^ target.keys():
-        raise ModelError(f"{path}: of another model, {name} is in only one of the two")
-    for name, tensor in target.items():
-        if source[name].shape != tensor.shape:
-            raise ModelError(
-                f"{path}: of another model, {name} is {tuple(source[name].shape)}, not {tuple(tensor.shape)}"
-            )
-        tensor.copy_(source[name])
+def _fill(tensor: Tensor, stored: StoredTensors, name: str) -> None:
+    """Read a tensor in place: this process's rows of it where it is sharded."""
+    local(tensor).copy_(stored.read(name, rows(tensor)))

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,12 +15,13 @@ from torch import Tensor
 from polydiff.data.examples import Batch, ExampleSet
 from polydiff.errors import PolydiffError
 from polydiff.recipe.schema import TrainConfig
-from polydiff.training.assemble import Parts
+from polydiff.training.assemble import AnyParts
+from polydiff.training.compilation import compile_network
 from polydiff.training.ema import EMA
-from polydiff.training.objective import TrainingLoss
 from polydiff.training.optimizer import adamw, learning_rate
 from polydiff.training.order import listed, name_at
 from polydiff.training.processes import Processes
+from polydiff.training.sharding import shard, whole
 from polydiff.training.state import TrainState
 
 _log = logging.getLogger(__name__)
@@ -73,7 +75,7 @@ class Stepper:
         norm = self.processes.fabric.clip_gradients(self.loss, self.optimizer, max_norm=limit, error_if_nonfinite=False)
         assert norm is not None
         mean = self.processes.total(losses.mean()) / self.processes.count
-        loss, gradient = torch.stack([mean, norm]).tolist()
+        loss, gradient = torch.stack([mean, whole(norm)]).tolist()
         # The gradient scaler of 16-mixed meets infinite gradients as it looks for its scale, and skips them.
         if math.isfinite(loss) and (math.isfinite(gradient) or self.state.scaler is not None):
             self.optimizer.step()
@@ -111,20 +113,39 @@ class Stepper:
             scaler.update()
 
 
-def stepper(parts: Parts, processes: Processes) -> Stepper:
-    """Put the model on its device, with its average, its optimiser and the loss that Fabric wraps."""
-    model, recipe, config, fabric = parts.model, parts.recipe, parts.recipe.train, processes.fabric
-    fabric.to_device(model.train())
-    model.codec.eval().requires_grad_(False)
-    dropout = {name: condition.dropout for name, condition in recipe.conditions.items()}
-    loss = TrainingLoss(model, parts.objective, seed=config.seed, batch=config.batch, dropout=dropout)
+def stepper(parts: AnyParts, processes: Processes) -> Stepper:
+    """Put the model on its device, with its average, its optimiser and the loss that Fabric wraps.
+
+    Raises
+    ------
+    UsageError
+        When the strategy cannot take the model, or the network cannot be compiled here.
+    """
+    model, config, fabric = parts.model, parts.recipe.train, processes.fabric
+    average = _placed(model.train(), config, processes)
+    loss = parts.loss()
     scaler = getattr(fabric.strategy.precision, "scaler", None)
     # Unscaling before clipping does not go with a fused step.
     fused = scaler is None and fabric.device.type in {"cpu", "cuda"}
+    wrapped_loss = fabric.setup_module(loss)
     optimizer = adamw(loss, config.optimizer, fused=fused)
-    state = TrainState(model, EMA(model, config.ema.decay), optimizer, scaler)
-    wrapped_loss, wrapped_optimizer = fabric.setup(loss, optimizer)
-    return Stepper(processes, config, state, parts.examples, wrapped_loss, wrapped_optimizer)
+    state = TrainState(model, average, optimizer, scaler)
+    return Stepper(processes, config, state, parts.examples, wrapped_loss, fabric.setup_optimizers(optimizer))
+
+
+def _placed(model: Any, config: TrainConfig, processes: Processes) -> EMA[Any]:
+    """Put the model and its average where they are trained, whole or divided; the network is compiled if so wished."""
+    device, mesh = processes.fabric.device, processes.mesh
+    if mesh is None:
+        model.to(device)
+    average = EMA(model, config.ema.decay)
+    if config.compile:
+        processes.together(partial(compile_network, model, device))
+    if mesh is not None:
+        for each in (model, average.model):
+            processes.together(partial(shard, each, mesh))
+            each.to(device)
+    return average
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:

@@ -23,10 +23,15 @@ def saved(tmp_path):
     return path
 
 
+def everything(path, name):
+    return dict(checkpoint.read_tensors(path, name))
+
+
 def test_what_is_written_is_read(saved):
     assert saved.name == "step-00000010"
     assert checkpoint.read_state(saved)["progress"] == 1
-    assert torch.equal(checkpoint.read_tensors(saved, "model")["a"], TENSORS["model"]["a"])
+    assert torch.equal(everything(saved, "model")["a"], TENSORS["model"]["a"])
+    assert torch.equal(everything(saved, "optimizer")["a/step"], TENSORS["optimizer"]["a/step"])
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "state.json"])
@@ -36,7 +41,7 @@ def test_changed_byte_is_refused(saved, name, place):
     content[place] ^= 1
     (saved / name).write_bytes(content)
     with pytest.raises(ModelError, match=f"{name}: changed since it was written"):
-        checkpoint.read_tensors(saved, "model") if name.startswith("model") else checkpoint.read_state(saved)
+        everything(saved, "model") if name.startswith("model") else checkpoint.read_state(saved)
 
 
 class Canary:
@@ -48,19 +53,19 @@ def test_pickle_in_place_of_weights_is_refused_and_not_executed(saved):
     payload = pickle.dumps(Canary())
     (saved / "model.safetensors").write_bytes(payload)
     with pytest.raises(ModelError, match="changed"):
-        checkpoint.read_tensors(saved, "model")
+        everything(saved, "model")
     manifest = json.loads((saved / "manifest.json").read_text())
     manifest["model.safetensors"] = hashlib.sha256(payload).hexdigest()
     (saved / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ModelError, match="not a safetensors file"):
-        checkpoint.read_tensors(saved, "model")
+        everything(saved, "model")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "manifest.json"])
 def test_missing_file_is_refused(saved, name):
     (saved / name).unlink()
     with pytest.raises(ModelError, match=f"not a whole checkpoint, {name} is missing"):
-        checkpoint.read_tensors(saved, "model")
+        everything(saved, "model")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{"])

@@ -1,25 +1,26 @@
-"""How many processes there are."""
+"""What launching refuses."""
 
 import pytest
 
 from polydiff.errors import UsageError
-from polydiff.training.processes import _started_by_torchrun, launch
+from polydiff.training import strategies
+from polydiff.training.processes import launch
 
 
-def test_devices_are_those_asked_for(monkeypatch):
-    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
-    assert _started_by_torchrun(3) == (3, 1)
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"strategy": "fdsp"}, "'fdsp'.*did you mean 'fsdp'"),
+        ({"strategy": "fsdp", "precision": "16-mixed"}, "16-mixed needs a GPU"),
+    ],
+)
+def test_what_cannot_be_is_refused(asked, message):
+    with pytest.raises(UsageError, match=message):
+        launch(**{"accelerator": "cpu", "precision": "32-true", **asked})
 
 
-def test_torchrun_says_how_many_there_are_here_and_on_how_many_machines(monkeypatch):
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    monkeypatch.setenv("WORLD_SIZE", "6")
-    assert _started_by_torchrun(1) == (2, 3)
-    assert _started_by_torchrun(2) == (2, 3)
-
-
-def test_devices_that_torchrun_has_not_started_are_refused(monkeypatch):
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UsageError, match="torchrun has started 2 processes here; leave --devices 3 away"):
-        launch(accelerator="cpu", devices=3, precision="32-true")
+def test_sharding_has_no_gradient_scaler(monkeypatch):
+    monkeypatch.setattr(strategies, "device_type", lambda _: "cuda")
+    monkeypatch.setattr("torch.accelerator.device_count", lambda: 1)
+    with pytest.raises(UsageError, match="fsdp has no gradient scaler.*bf16-mixed"):
+        launch(strategy="fsdp", precision="16-mixed")

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from polydiff.training import checkpoint
 from polydiff.training.ema import EMA
 from polydiff.training.state import Progress, TrainState, tensors_of
 
@@ -36,7 +37,7 @@ def test_tied_tensors_stand_once():
 def test_everything_comes_back(tmp_path):
     state, other = state_of(3), state_of(1)
     state.progress.figures = {"loss": 0.1}
-    state.save(tmp_path / "step-00000003", "")
+    checkpoint.write(tmp_path / "step-00000003", state.tensors(), state.counters(), "")
     other.load(tmp_path / "step-00000003")
     assert other.progress == state.progress
     assert other.ema.updates == 3
@@ -78,7 +79,7 @@ def test_a_channels_last_model_goes_on_as_if_it_had_never_stopped(tmp_path):
 
     whole, stopped, resumed = state(), state(), state()
     step(stopped, 1)
-    stopped.save(tmp_path / "step-00000001", "")
+    checkpoint.write(tmp_path / "step-00000001", stopped.tensors(), stopped.counters(), "")
     resumed.load(tmp_path / "step-00000001")
     step(resumed, 2)
     step(whole, 1)
