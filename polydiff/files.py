@@ -15,8 +15,13 @@ JSON_LIMIT = 1 << 24
 """Bytes of a file of JSON; ours have some thousand."""
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes, *, sync: bool = True) -> None:
     """Write aside, fsync and rename, so that `path` holds all of `content` or what it held before.
+
+    Parameters
+    ----------
+    sync
+        Without, a machine that loses power may leave a file that is not whole: for what is checked when it is read.
 
     Raises
     ------
@@ -28,7 +33,8 @@ def write(path: Path, content: bytes) -> None:
         with aside.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
         aside.unlink(missing_ok=True)

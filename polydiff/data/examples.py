@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.utils.data import Dataset
 
 from polydiff.data.augmentation import Augmentation
 from polydiff.data.codec import Codec
+from polydiff.data.encoded import Encoded, EncodedCache
 from polydiff.data.example import CONTENT
 from polydiff.data.order import Order, locate, permutation
 from polydiff.data.source import Source
@@ -104,6 +106,8 @@ class ExampleSet(Dataset[Item]):
         Which of `indices` stands at each place of an epoch.
     shuffle
         False visits the items in the order of `indices`.
+    cache
+        Keeps items as they are encoded, where nothing is changed before.
     """
 
     def __init__(
@@ -118,7 +122,9 @@ class ExampleSet(Dataset[Item]):
         on_error: Literal["skip", "stop"] = "skip",
         order: Order = permutation,
         shuffle: bool = True,
+        cache: EncodedCache | None = None,
     ) -> None:
+        assert cache is None or not augment, "what is encoded differs from epoch to epoch"
         if not len(indices):
             raise DataError("there is no item in this set of examples")
         if on_error == "stop" and source.unreadable:
@@ -132,6 +138,7 @@ class ExampleSet(Dataset[Item]):
         self.on_error = on_error
         self.order = order
         self.shuffle = shuffle
+        self.cache = cache
 
     def __len__(self) -> int:
         """Count the items of an epoch."""
@@ -167,19 +174,29 @@ class ExampleSet(Dataset[Item]):
         return int(self.indices[order[place]])
 
     def _read(self, position: int, index: int) -> tuple[Tensor, Tensor | None, dict[str, Any]]:
-        example = self.source[index]
+        encode = partial(self._encode, position, index)
+        encoded = encode() if self.cache is None else self.cache.item(index, encode)
+        example = encoded.example
+        if example.content is None and CONTENT in self.prepare:
+            example = self.source[index]
         try:
-            content = example.content
+            conditions = {key: prepare(example.get(key)) for key, prepare in self.prepare.items()}
+        except DataError as error:
+            raise DataError(f"{example.name}: {error}") from error
+        return encoded.x, encoded.mask, conditions
+
+    def _encode(self, position: int, index: int) -> Encoded:
+        example = self.source[index]
+        content = example.content
+        try:
             if self.augment:
                 rng = np.random.default_rng((self.seed, position, index))
                 for change in self.augment:
                     content = change(content, rng)
             x, mask = self.codec.encode(content), self.codec.mask(content)
-            facts = {key: content if key == CONTENT else example.get(key) for key in self.prepare}
-            conditions = {key: prepare(facts[key]) for key, prepare in self.prepare.items()}
         except DataError as error:
             raise DataError(f"{example.name}: {error}") from error
-        return x, mask, conditions
+        return Encoded(x, mask, replace(example, content=content))
 
 
 def collate(items: Sequence[Item]) -> Batch:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from polydiff.data.example import Example
-from polydiff.data.file import File
+from polydiff.data.file import File, identity
 from polydiff.data.scan import Found, Scan, scan
 from polydiff.errors import DataError
 
@@ -96,6 +96,15 @@ class FolderSource(ABC):
     def file(self, index: int) -> File | None:
         """Give the file that is all of an item."""
         return self._files[index].path
+
+    def identity(self, index: int) -> dict[str, Any]:
+        """Say all that an example depends on beside the source's options; raise `DataError` when its file is gone."""
+        file = self._files[index]
+        try:
+            told = identity(file.path)
+        except DataError as error:
+            raise DataError(f"{file.name}: {error}") from error
+        return {**told, "label": file.label, "caption": file.caption, "attributes": dict(file.attributes)}
 
     def _fault(self, file: Found) -> str | None:
         try:

@@ -43,7 +43,7 @@ class Joined:
 
     def __getitem__(self, index: int) -> Example:
         """Read an item; raise `DataError`, with its name, when that fails."""
-        place, within = self._locate(index)
+        place, within = self.locate(index)
         try:
             example = self.sources[place][within]
         except DataError as error:
@@ -52,18 +52,19 @@ class Joined:
 
     def name(self, index: int) -> str:
         """Give an item's name, which begins with its source's."""
-        place, within = self._locate(index)
+        place, within = self.locate(index)
         return self.prefixes[place] + self.sources[place].name(within)
 
     def label(self, index: int) -> str | None:
         """Give an item's label."""
-        place, within = self._locate(index)
+        place, within = self.locate(index)
         return self.sources[place].label(within)
 
     def place(self, index: int) -> int:
         """Tell which source an item is of, counted from 0."""
-        return self._locate(index)[0]
+        return self.locate(index)[0]
 
-    def _locate(self, index: int) -> tuple[int, int]:
+    def locate(self, index: int) -> tuple[int, int]:
+        """Tell which source an item is of, and which of its items it is, both counted from 0."""
         place = int(np.searchsorted(self.starts, index, side="right")) - 1
         return place, index - int(self.starts[place])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
@@ -35,6 +36,17 @@ def _two_a_band(samples: int, info: ValidationInfo) -> int:
     if samples < 2 * bands:
         raise ValueError(f"{samples} are too few for {bands} bands; the least is {2 * bands}")
     return samples
+
+
+def _unchanged(cache: str | None, info: ValidationInfo) -> str | None:
+    if cache is not None and info.data.get("augment"):
+        ways = "data.source.cache, where the source has it, keeps them as they are read"
+        raise ValueError(f"keeps items as they are encoded, and data.augment changes them before, each time; {ways}")
+    return cache
+
+
+def _in_full(folder: str | None) -> str | None:
+    return None if folder is None else str(Path(folder).expanduser().absolute())
 
 
 Count = Annotated[int, Field(ge=1)]
@@ -120,6 +132,7 @@ class ModelConfig(EncodedConfig):
     conditions: dict[FactName, Conditioner] = {}
     schedule: Schedule = Component("cosine")
     prediction: Component = Component("v")
+    flow_map: bool = False
     sample: SampleConfig = SampleConfig()
     distilled: DistilledConfig | None = None
 
@@ -135,6 +148,7 @@ class DataConfig(Config):
     balance: Literal["class"] | None = None
     weights: dict[str, Positive] = {}
     augment: list[Augmentation] = []
+    cache: Annotated[str | None, AfterValidator(_unchanged), AfterValidator(_in_full)] = None
     workers: Annotated[int, Field(ge=0)] = 0
 
 

@@ -11,6 +11,7 @@ from polydiff.data.codec import Codec
 from polydiff.data.examples import ExampleSet
 from polydiff.errors import DataError, UsageError
 from polydiff.model.codec_model import CodecModel
+from polydiff.model.pretrained import codec_class
 from polydiff.plugins.host import host
 from polydiff.plugins.specs import CodecSpec, ReconstructionSpec
 from polydiff.recipe.build import build, resolve
@@ -74,11 +75,13 @@ def assemble_codec(recipe: CodecRecipe) -> CodecParts:
     PluginError
         When a name is of a plugin that is missing or broken.
     """
+    if codec_class(recipe.codec, recipe.modality).folder:
+        raise recipe.codec.error("an autoencoder takes what comes of contents themselves; name another codec")
     recipe = resolve(recipe)
     seed = recipe.train.seed
     data = TrainingData.of(recipe.data, recipe.modality)
     codec: Codec = build(CodecSpec, recipe.codec, modality=recipe.modality)
-    _check_codec(recipe, codec, data)
+    _refuse_masks(recipe, codec, data)
     codec.fit(data.contents(seed))
     torch.manual_seed(seed)
     try:
@@ -87,7 +90,7 @@ def assemble_codec(recipe: CodecRecipe) -> CodecParts:
         raise recipe.autoencoder.error(str(error)) from error
     model.codec.codec.load_state_dict(codec.state_dict())
     terms = [(each.weight, build(ReconstructionSpec, each, codec=codec)) for each in recipe.objective.reconstruction]
-    examples, held_out = data.examples(copy.deepcopy(codec), {}, seed)
+    examples, held_out = data.examples(copy.deepcopy(codec), recipe.codec, {}, seed)
     modality = host().modality(recipe.modality)
     return CodecParts(
         recipe,
@@ -100,10 +103,8 @@ def assemble_codec(recipe: CodecRecipe) -> CodecParts:
     )
 
 
-def _check_codec(recipe: CodecRecipe, codec: Codec, data: TrainingData) -> None:
-    """Refuse a codec that an autoencoder cannot be trained on."""
-    if codec.folder:
-        raise recipe.codec.error("an autoencoder's latents have none of their own; name a codec of contents")
+def _refuse_masks(recipe: CodecRecipe, codec: Codec, data: TrainingData) -> None:
+    """Refuse a codec whose data are not all there."""
     for content in data.contents(recipe.train.seed):
         try:
             masks = codec.mask(content) is not None

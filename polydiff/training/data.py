@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import torch
+
 from polydiff.data.balance import weighted
+from polydiff.data.cache import Cache
 from polydiff.data.codec import Codec
+from polydiff.data.encoded import EncodedCache, fingerprint
 from polydiff.data.examples import ExampleSet
 from polydiff.data.joined import Joined
 from polydiff.data.order import Order, permutation
 from polydiff.data.source import Source
 from polydiff.data.split import split
 from polydiff.errors import DataError
-from polydiff.plugins.specs import AugmentationSpec, SourceSpec
-from polydiff.recipe.build import build, build_source
+from polydiff.plugins.host import host
+from polydiff.plugins.specs import AugmentationSpec, ModalitySpec, SourceSpec
+from polydiff.recipe.build import build, build_source, complete
+from polydiff.recipe.component import Component
 from polydiff.recipe.schema import DataConfig
 
 
@@ -60,13 +68,38 @@ class TrainingData:
                 continue
 
     def examples(
-        self, codec: Codec, prepare: Mapping[str, Callable[[Any], Any]], seed: int
+        self, codec: Codec, made_from: Component, prepare: Mapping[str, Callable[[Any], Any]], seed: int
     ) -> tuple[ExampleSet, ExampleSet | None]:
-        """Make the examples to train on and those held out, if there are some, encoded by a codec on the CPU."""
-        make = partial(ExampleSet, codec=codec, prepare=prepare, seed=seed, on_error=self.config.on_error)
-        augment = [build(AugmentationSpec, each, modality=self.modality) for each in self.config.augment]
-        examples = make(self.source, self.indices, augment=augment, order=self._order())
-        return examples, make(self.held_source, self.held_indices) if self.held_indices else None
+        """Make the examples to train on and those held out, if there are some, encoded by a codec on the CPU.
+
+        Parameters
+        ----------
+        made_from
+            The codec as the resolved recipe has it.
+        """
+        config, sources = self.config, (self.config.source, *self.config.also)
+        make = partial(ExampleSet, codec=codec, prepare=prepare, seed=seed, on_error=config.on_error)
+        augment = [build(AugmentationSpec, each, modality=self.modality) for each in config.augment]
+        cache = self._cache(codec, made_from, self.source, sources)
+        examples = make(self.source, self.indices, augment=augment, order=self._order(), cache=cache)
+        if not self.held_indices:
+            return examples, None
+        if config.validation is not None:
+            cache = self._cache(codec, made_from, self.held_source, (config.validation,))
+        return examples, make(self.held_source, self.held_indices, cache=cache)
+
+    def _cache(
+        self, codec: Codec, made_from: Component, source: Source, sources: Sequence[Component]
+    ) -> EncodedCache | None:
+        """Keep what is encoded of a source, versions of the modality's plugin apart."""
+        if self.config.cache is None:
+            return None
+        cache = Cache(Path(self.config.cache))
+        cache.check_room(len(source) * math.prod(codec.shape) * torch.float32.itemsize)
+        plugins = [str(each.plugin) for each in host().all(ModalitySpec) if each.spec.name == self.modality]
+        told = [complete(SourceSpec, each, modality=self.modality).flat() for each in sources]
+        options = [{**each, "modality": self.modality, "plugins": plugins} for each in told]
+        return EncodedCache(cache, source, options, fingerprint(codec, made_from.flat()))
 
     def _order(self) -> Order:
         config, source = self.config, self.source

@@ -8,13 +8,13 @@ from math import floor, inf
 from pathlib import Path
 from typing import Any
 
+from polydiff.data.cache import Cache
 from polydiff.data.example import Example
 from polydiff.data.file import File, identity
 from polydiff.data.folder import FolderSource
 from polydiff.data.shards import sharded
 from polydiff.data.tables import hugging_face, parquet, tabled
 from polydiff.errors import DataError, UsageError
-from polydiff_audio.cache import Cache
 from polydiff_audio.header import HIGHEST_RATE, LOWEST_RATE, SUFFIXES, Header, read_header
 from polydiff_audio.loudness import Measure, normalise
 from polydiff_audio.recording import Channels, Recording
@@ -131,6 +131,11 @@ class Folder(FolderSource):
         """Give the label of an item's file."""
         return super().label(self._parts[index].file)
 
+    def identity(self, index: int) -> dict[str, Any]:
+        """Say all that an item depends on beside the options."""
+        part = self._parts[index]
+        return {**super().identity(part.file), "start": part.start, "frames": part.frames}
+
     def file(self, index: int) -> File | None:
         """Give the file that is all of an item, unless it is divided."""
         part = self._parts[index]
@@ -158,7 +163,8 @@ class Folder(FolderSource):
             return recording
         if self.cache is None:
             return Sound(self._made(recording), recording.rate)
-        return Sound(self.cache.samples(self._key(recording), lambda: self._made(recording)), recording.rate)
+        kept = self.cache.arrays(self._key(recording), lambda: {"samples": self._made(recording)})
+        return Sound(kept["samples"], recording.rate)
 
     def _made(self, recording: Recording) -> Samples:
         samples = recording.samples

@@ -42,7 +42,7 @@ def test_items_of_an_archive_are_kept_in_a_cache(recordings, tmp_path):
         archive.add(recordings / "cat/1.wav", "1.wav")
     shards = Shards((f"{tmp_path}/a.tar",))
     made = WebDataset(shards, cache=tmp_path / "cache")[0].content.samples
-    (kept,) = (tmp_path / "cache").rglob("*.npy")
+    (kept,) = (tmp_path / "cache").rglob("*.*")
     before = kept.stat().st_mtime_ns
     assert np.array_equal(WebDataset(shards, cache=tmp_path / "cache")[0].content.samples, made)
     assert kept.stat().st_mtime_ns == before

@@ -6,12 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+
+from polydiff.data.cache import Cache
 from polydiff.data.file import File, identity
 from polydiff.data.folder import FolderSource
 from polydiff.data.shards import sharded
 from polydiff.data.tables import hugging_face, parquet, tabled
 from polydiff_pointcloud import reading
-from polydiff_pointcloud.cache import Cache
 from polydiff_pointcloud.cloud import PointCloud
 from polydiff_pointcloud.normalising import Normalization, Up
 from polydiff_pointcloud.reading.options import Options
@@ -72,11 +76,18 @@ class Folder(FolderSource):
         """Give a file's points."""
         if self.cache is None:
             return reading.read(path, self.options, self.root)
-        return self.cache.cloud(self._key(path), lambda: reading.read(path, self.options, self.root))
+        kept = self.cache.arrays(self._key(path), lambda: _parts(reading.read(path, self.options, self.root)))
+        return PointCloud(kept["points"], kept.get("normals"), kept.get("colors"))
 
     def _key(self, path: File) -> dict[str, Any]:
         """Say all that a cloud depends on."""
-        return {**identity(path), **asdict(self.options)}
+        versions = {"trimesh": trimesh.__version__, "numpy": np.__version__}
+        return {**identity(path), **asdict(self.options), **versions}
+
+
+def _parts(cloud: PointCloud) -> dict[str, NDArray[np.float32]]:
+    parts = {"points": cloud.points, "normals": cloud.normals, "colors": cloud.colors}
+    return {name: part for name, part in parts.items() if part is not None}
 
 
 WebDataset = sharded(Folder)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from polydiff.data.example import Example
 from polydiff.errors import DataError, UsageError, unknown
@@ -80,6 +80,11 @@ class PC15k:
         """Give the category's name."""
         name = self._place(index)[0]
         return NAMES.get(name, name)
+
+    def identity(self, index: int) -> dict[str, Any]:
+        """Say all that a shape depends on beside the options."""
+        name, place = self._place(index)
+        return self._folders[name].identity(place)
 
     def _place(self, index: int) -> tuple[str, int]:
         """Give the category's folder, and which of its shapes it is."""

@@ -6,13 +6,9 @@ import numpy as np
 import pytest
 import trimesh
 from polydiff_pointcloud import reading
-from polydiff_pointcloud.cache import Cache
-from polydiff_pointcloud.cloud import PointCloud
 from polydiff_pointcloud.folder import Folder
 
-from polydiff.errors import DataError, PolydiffError
-
-KEY = {"path": "a.ply", "normals": False, "colors": False}
+from polydiff.errors import DataError
 
 
 @pytest.fixture
@@ -83,38 +79,6 @@ def test_another_file_or_option_is_another_entry(shapes, tmp_path, counted):
     read()
     read()
     assert len(counted) == 7
-
-
-def test_a_cache_keeps_colours(tmp_path):
-    cloud = PointCloud(*np.random.default_rng(0).random((3, 10, 3), np.float32))
-    cache, key = Cache(tmp_path / "c"), {**KEY, "normals": True, "colors": True}
-    cache.cloud(key, lambda: cloud)
-    kept = cache.cloud(key, lambda: pytest.fail("is made again"))
-    for part in ("points", "normals", "colors"):
-        assert np.array_equal(getattr(kept, part), getattr(cloud, part))
-
-
-@pytest.mark.parametrize("spoil", [
-    lambda file: file.write_bytes(file.read_bytes()[:-1]),
-    lambda file: file.write_bytes(b""),
-    lambda file: np.save(file, np.zeros((4, 6), np.float32)),
-    lambda file: np.save(file, np.zeros((4, 3))),
-    lambda file: np.save(file, np.zeros((0, 3), np.float32)),
-    lambda file: np.save(file, np.array([[{}, {}, {}]], object), allow_pickle=True),
-])  # fmt: skip
-def test_damaged_entries_are_made_again(tmp_path, spoil):
-    cloud, cache = PointCloud(np.ones((4, 3), np.float32)), Cache(tmp_path / "c")
-    cache.cloud(KEY, lambda: cloud)
-    (file,) = cache.folder.rglob("*.npy")
-    spoil(file)
-    assert np.array_equal(cache.cloud(KEY, lambda: cloud).points, cloud.points)
-    assert np.array_equal(cache.cloud(KEY, lambda: pytest.fail("is made again")).points, cloud.points)
-
-
-def test_a_cache_that_cannot_be_written_says_so(tmp_path):
-    (tmp_path / "c").write_text("I am no folder")
-    with pytest.raises(PolydiffError, match="cannot write "):
-        Cache(tmp_path / "c").cloud(KEY, lambda: PointCloud(np.ones((4, 3), np.float32)))
 
 
 def test_a_file_that_vanishes_is_named(shapes, tmp_path):
