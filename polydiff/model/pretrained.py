@@ -9,9 +9,15 @@ from torch import Tensor
 
 from polydiff.data.codec import Codec
 from polydiff.errors import PolydiffError
-from polydiff.plugins.host import host
 from polydiff.plugins.specs import CodecSpec
+from polydiff.recipe.build import find_target
 from polydiff.recipe.component import Component
+
+
+def codec_class(component: Component, modality: str) -> type[Codec]:
+    """Load the class that a component names; raises as `polydiff.recipe.build.build` does."""
+    found: type[Codec] = find_target(CodecSpec, component, modality)  # type: ignore[assignment]
+    return found
 
 
 def complete_codec(component: Component, modality: str) -> tuple[Component, Mapping[str, Tensor]]:
@@ -30,7 +36,7 @@ def complete_codec(component: Component, modality: str) -> tuple[Component, Mapp
         When there is no such codec there, or another one than when the recipe was resolved; a UsageError for a
         component that was made in Python.
     """
-    target: type[Codec] = host().load(host().find(CodecSpec, component.name, modality))
+    target = codec_class(component, modality)
     name = target.folder
     if not name:
         return component, {}
@@ -52,7 +58,7 @@ def complete_codec(component: Component, modality: str) -> tuple[Component, Mapp
 
 def without_folder(component: Component, modality: str) -> Component:
     """Give the codec as a model folder, which has all that it takes, tells of it."""
-    target: type[Codec] = host().load(host().find(CodecSpec, component.name, modality))
+    target = codec_class(component, modality)
     return component.with_options({key: value for key, value in component.options.items() if key != target.folder})
 
 

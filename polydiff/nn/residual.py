@@ -9,7 +9,7 @@ from polydiff.nn.norm import AdaptiveGroupNorm, group_norm
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions, each after normalisation and SiLU; the second normalisation is adaptive where it is told of what.
+    """Two convolutions, each after normalisation and SiLU; the second normalisation is adaptive, or plain.
 
     Starts as the identity, or as a linear projection when the width changes.
 

@@ -89,7 +89,7 @@ def build(
     PluginError
         When the plugin is missing or broken.
     """
-    target = _target(spec_type, component, modality)
+    target = find_target(spec_type, component, modality)
     takes = inspect.signature(target).parameters
     context = {name: value for name, value in context.items() if name in takes or name not in OFFERED}
     return _make(target, component, context, ENGINE.get(spec_type, ()), load, modality)
@@ -119,12 +119,12 @@ def build_times(component: Component, schedule: Schedule, steps: int) -> Tensor:
 
 def complete(spec_type: type[Spec], component: Component, *, modality: str | None = None) -> Component:
     """Check the options of a component and write out those that are left to their defaults; raises as `build` does."""
-    return _resolve(_target(spec_type, component, modality), component, ENGINE.get(spec_type, ()), modality)
+    return _resolve(find_target(spec_type, component, modality), component, ENGINE.get(spec_type, ()), modality)
 
 
 def models_named(spec_type: type[Spec], component: Component) -> list[Path]:
     """Give the model folders that a component's options name; raises as `build` does."""
-    options = Options.of(_target(spec_type, component, None), ENGINE.get(spec_type, ()))
+    options = Options.of(find_target(spec_type, component, None), ENGINE.get(spec_type, ()))
     return [value for name, value in options.check(component).items() if options.types[name] is Denoiser]
 
 
@@ -156,7 +156,8 @@ def resolve(config: C) -> C:
     return map_components(config, resolved)
 
 
-def _target(spec_type: type[Spec], component: Component, modality: str | None) -> Callable[..., Any]:
+def find_target(spec_type: type[Spec], component: Component, modality: str | None) -> Callable[..., Any]:
+    """Load what a component names; raises as `build` does."""
     if modality is not None:
         with _at(_top(component, "modality")):
             host().modality(modality)

@@ -10,8 +10,18 @@ import polydiff
 from polydiff.data.codec import Codec
 from polydiff.data.example import Example
 from polydiff.errors import UsageError
+from polydiff.nn.autoencoder import Autoencoder, Posterior
 from polydiff.nn.backbone import Backbone
-from polydiff.plugins.specs import AugmentationSpec, BackboneSpec, CodecSpec, FileKindSpec, ModalitySpec, SourceSpec
+from polydiff.nn.grid import check_grid
+from polydiff.plugins.specs import (
+    AugmentationSpec,
+    AutoencoderSpec,
+    BackboneSpec,
+    CodecSpec,
+    FileKindSpec,
+    ModalitySpec,
+    SourceSpec,
+)
 
 LIMIT = 0.62
 """The largest number that a file of the kind `numbers` is said to hold."""
@@ -24,6 +34,7 @@ def polydiff_modalities():
         summary="squares of numbers",
         codecs=(CodecSpec("squares", "toy_modality:Squares"),),
         backbones=(BackboneSpec("toy-net", "toy_modality:ToyNet"),),
+        autoencoders=(AutoencoderSpec("halves", "toy_modality:Halves"),),
         sources=(SourceSpec("ramps", "toy_modality:Ramps"),),
         augmentations=(AugmentationSpec("shake", "toy_modality:Shake", "noise on every number"),),
         files=(
@@ -33,6 +44,7 @@ def polydiff_modalities():
         preview="toy_modality:preview",
         trajectory="toy_modality:trajectory",
         normalize="toy_modality:to_limit",
+        fidelity="toy_modality:fidelity",
     )
 
 
@@ -107,6 +119,27 @@ class ToyNet(Backbone):
             raise UsageError(f"size {'x'.join(map(str, shape[1:]))}: each side must be even; {near} is")
 
 
+class Halves(Autoencoder):
+    """Each square of four numbers as `latent` numbers, linearly and with dropout."""
+
+    def __init__(self, data_shape, *, latent: int = 2, dropout: float = 0.0):
+        super().__init__(data_shape)
+        self.latent = latent
+        self.dropout = nn.Dropout(dropout)
+        self.into = nn.Conv2d(data_shape[0], 2 * latent, 2, stride=2)
+        self.out = nn.ConvTranspose2d(latent, data_shape[0], 2, stride=2)
+
+    def latent_shape(self, shape):
+        check_grid(shape, channels=self.data_shape[0], dimension=2, factor=2)
+        return self.latent, shape[1] // 2, shape[2] // 2
+
+    def encode(self, x):
+        return Posterior.of(self.into(self.dropout(x)))
+
+    def decode(self, z):
+        return self.out(z)
+
+
 def text(content, metadata):
     return json.dumps({"content": content, "metadata": dict(metadata)}).encode()
 
@@ -129,6 +162,10 @@ def to_limit(content):
 
 def preview(contents, captions):
     return json.dumps([contents, captions]).encode()
+
+
+def fidelity(content, original):
+    return {"largest_difference": (torch.as_tensor(content) - torch.as_tensor(original)).abs().max().item()}
 
 
 def trajectory(contents):

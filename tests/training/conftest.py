@@ -27,6 +27,22 @@ train:
 """
 
 
+CODEC_RECIPE = """
+modality: toy
+codec: squares
+autoencoder: {name: halves, dropout: 0.1}
+objective: {reconstruction: [l2, {name: l1, weight: 0.5}], kl: 1e-3}
+data: {source: levels, holdout: 0.25, augment: [shake]}
+train:
+  steps: 12
+  batch: 8
+  optimizer: {lr: 1e-2, warmup: 3}
+  validation: {every: 4, samples: 6}
+  preview: {every: 6, samples: 2}
+  checkpoint: {every: 4}
+"""
+
+
 @pytest.fixture
 def toy_recipe(toy, tmp_path):
     """A recipe file of the toy modality, with the plugin of its data installed."""
@@ -56,8 +72,35 @@ def parts_of(toy_recipe):
 
 
 @pytest.fixture
+def codec_recipe(toy_recipe, tmp_path):
+    """A recipe file of a codec of the toy modality."""
+    path = tmp_path / "codec.yaml"
+    path.write_text(CODEC_RECIPE)
+    return path
+
+
+@pytest.fixture
+def codec_parts_of(codec_recipe):
+    """Assemble the toy codec's recipe, with overrides."""
+    from polydiff.recipe.load import load_recipe
+    from polydiff.training.assemble import assemble
+
+    return lambda *overrides: assemble(load_recipe(codec_recipe, overrides))
+
+
+@pytest.fixture
 def train_toy(parts_of, tmp_path):
     """Train the toy recipe in a folder, stopped by Ctrl-C after `stop_at` steps where one is given."""
+    return _training(parts_of, tmp_path)
+
+
+@pytest.fixture
+def train_codec(codec_parts_of, tmp_path):
+    """Train the toy codec's recipe, as `train_toy` does that of the model."""
+    return _training(codec_parts_of, tmp_path)
+
+
+def _training(parts_of, tmp_path):
     import polydiff
     from polydiff.plugins.host import Host
     from polydiff.training.processes import launch

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 import polydiff
 from polydiff.errors import DataError, ModelError, PolydiffError, RecipeError, UsageError
-from polydiff.training import checkpoint, processes
+from polydiff.training import checkpoint, strategies
 from polydiff.training.step import Stepper
 
 TIMINGS = {"seconds", "samples_per_s"}
@@ -95,6 +95,16 @@ def test_everything_at_once_is_resumed_bit_for_bit(train_toy, dropping, monkeypa
     assert_same_run(whole, stopped)
 
 
+@pytest.mark.parametrize("changes", [(), ("train.accumulate=2", "train.precision=bf16-mixed", "data.workers=1")])
+def test_a_codec_is_resumed_bit_for_bit(train_codec, changes):
+    whole, outcome = train_codec("whole", *changes)
+    assert outcome.reason == "finished"
+    stopped, outcome = train_codec("stopped", *changes, stop_at=7)
+    assert (outcome.reason, outcome.progress.step) == ("interrupted", 7)
+    train_codec("stopped", *changes, resume=True)
+    assert_same_run(whole, stopped)
+
+
 def test_early_stopping_is_resumed_bit_for_bit(train_toy):
     changes = ("train.steps=200", "train.validation={every: 2, samples: 16, bands: 4, patience: 3}",
                "train.optimizer={lr: 3.0, warmup: 0, decay: constant}", "train.ema.decay=0.0")  # fmt: skip
@@ -110,11 +120,11 @@ def test_gradient_scaler_is_resumed_bit_for_bit(train_toy, monkeypatch):
     """On the CPU, where 16-mixed is not offered, by a scaler that starts too high and grows every 3 steps."""
 
     def scaling():
-        return processes._Autocast(
+        return strategies._Autocast(
             "16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=2.0**18, growth_interval=3)
         )
 
-    monkeypatch.setattr(processes, "Precision", scaling)
+    monkeypatch.setattr(strategies, "Precision", scaling)
     whole, _ = train_toy("whole")
     train_toy("stopped", stop_at=7)
     stopped, _ = train_toy("stopped", resume=True)

@@ -26,7 +26,10 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
     yield ModalitySpec(
         name="image",
         summary="pictures: PNG, JPEG, WebP, TIFF and GIF",
-        codecs=(CodecSpec("pixels", "polydiff_image.pixels:Pixels", "pixels as they are, in [-1, 1]"),),
+        codecs=(
+            CodecSpec("pixels", "polydiff_image.pixels:Pixels", "pixels as they are, in [-1, 1]"),
+            CodecSpec("autoencoder-kl", "polydiff_image.autoencoder_kl:AutoencoderKL", "latents by one of diffusers"),
+        ),
         backbones=(BackboneSpec("unet2d", "polydiff_image.unet2d:UNet2D", "U-Net with attention"),),
         autoencoders=(
             AutoencoderSpec("autoencoder2d", "polydiff_image.autoencoder2d:Autoencoder2D", "convolutions, 4 or 8 to 1"),
