@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 from torch import Tensor, nn
@@ -35,6 +36,31 @@ class Denoiser(nn.Module, ABC):
         remembered belongs to the walk: another call begins anew, and `self` never changes.
         """
         return [self] * (len(times) - 1)
+
+    def toward(self, s: Tensor) -> Denoiser:
+        """Give the flow map to time s, () or (B,), no later than the times that it will be asked at.
+
+        In the place of E[x_0 | x_t] it gives the mean of x_0 along the trajectory from t to s, over alpha / sigma:
+        `advance` then leads from x_t to the x_s of that trajectory in one step, however long. Where s is t it is the
+        same as E[x_0 | x_t], and where sigma_s = 0 it is the end of the trajectory.
+
+        Raises
+        ------
+        UsageError
+            When this denoiser knows of no flow map: a mean is all that samplers usually ask for.
+        """
+        raise UsageError(
+            "this model has learned no flow map, which sampler 'flow-map' follows; use 'ddim', or distil one: "
+            "polydiff distill --method flow-map"
+        )
+
+    def copied(self, **changes: Any) -> Self:
+        """Give a copy with other attributes, which shares everything else."""
+        other = copy.copy(self)
+        other._modules = dict(self._modules)
+        for name, value in changes.items():
+            setattr(other, name, value)
+        return other
 
     @abstractmethod
     def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
@@ -92,13 +118,9 @@ class Around(Denoiser):
         """Follow the one inside, if it is not the same at each step."""
         return [self if each is self.denoiser else self.copied(denoiser=each) for each in self.denoiser.along(times)]
 
-    def copied(self, **changes: Any) -> Self:
-        """Give a copy with other attributes, which shares everything else."""
-        other = copy.copy(self)
-        other._modules = dict(self._modules)
-        for name, value in changes.items():
-            setattr(other, name, value)
-        return other
+    def toward(self, s: Tensor) -> Denoiser:
+        """Follow the one inside."""
+        return self.copied(denoiser=self.denoiser.toward(s))
 
 
 def per_sample(x: Tensor, like: Tensor) -> Tensor:
@@ -116,6 +138,9 @@ class NetworkDenoiser(Denoiser):
         `takes_mask` is true also with the mask of the data, where they have one.
     schedule, prediction
         As in training.
+    target
+        Of a flow map: makes a vector, (B, D), of the log-SNR, (B,) within +-20, of where a step ends, which the
+        network is told with its condition's.
 
     Raises
     ------
@@ -123,13 +148,16 @@ class NetworkDenoiser(Denoiser):
         When the prediction says nothing of x_0 at the schedule's t = 1.
     """
 
-    def __init__(self, backbone: nn.Module, schedule: Schedule, prediction: Prediction) -> None:
+    def __init__(
+        self, backbone: nn.Module, schedule: Schedule, prediction: Prediction, target: nn.Module | None = None
+    ) -> None:
         super().__init__()
         if prediction.needs_data and float(schedule(1.0)[0]) == 0:
             raise UsageError("prediction 'eps' cannot serve a schedule whose SNR is zero at t = 1; use 'v' or 'x0'")
         self.backbone = backbone
         self.schedule = schedule
         self.prediction = prediction
+        self.target = target
 
     @property
     def attention_layers(self) -> tuple[str, ...]:
@@ -137,14 +165,52 @@ class NetworkDenoiser(Denoiser):
         layers: tuple[str, ...] = getattr(self.backbone, "attention_layers", ())
         return layers
 
-    def output(self, x_t: Tensor, t: Tensor, cond: Condition | None = None, mask: Tensor | None = None) -> Tensor:
-        """Give the network's own output, as `x_t`; `mask` is 1 where `x_t` is data and 0 where it is padding."""
-        return self._output(x_t, *self._level(x_t, t), cond, mask)
+    def output(
+        self,
+        x_t: Tensor,
+        t: Tensor,
+        cond: Condition | None = None,
+        mask: Tensor | None = None,
+        s: Tensor | None = None,
+    ) -> Tensor:
+        """Give the network's own output, as `x_t`.
 
-    def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
-        """Give the x_0 that the network's output stands for."""
+        Parameters
+        ----------
+        mask
+            1 where `x_t` is data and 0 where it is padding.
+        s
+            () or (B,), of a flow map: where the step ends; at t itself by default.
+        """
         log_snr, alpha, sigma = self._level(x_t, t)
-        return self.prediction.to_x0(self._output(x_t, log_snr, alpha, sigma, cond), x_t, alpha, sigma)
+        return self._output(x_t, log_snr, alpha, sigma, self._told(x_t, log_snr, cond, s), mask)
+
+    def forward(
+        self,
+        x_t: Tensor,
+        t: Tensor,
+        cond: Condition | None = None,
+        mask: Tensor | None = None,
+        s: Tensor | None = None,
+    ) -> Tensor:
+        """Give the x_0 that the network's output stands for; `mask` and `s` are as for `output`."""
+        log_snr, alpha, sigma = self._level(x_t, t)
+        output = self._output(x_t, log_snr, alpha, sigma, self._told(x_t, log_snr, cond, s), mask)
+        return self.prediction.to_x0(output, x_t, alpha, sigma)
+
+    def toward(self, s: Tensor) -> Denoiser:
+        """Give what the network gives when it is told of s."""
+        return super().toward(s) if self.target is None else Jump(self, s)
+
+    def _told(self, x_t: Tensor, log_snr: Tensor, cond: Condition | None, s: Tensor | None) -> Condition | None:
+        """Add where the step ends to the condition."""
+        if self.target is None:
+            return cond
+        end = log_snr if s is None else self.schedule.log_snr(s)
+        vector = self.target(_within_limit(end, x_t))
+        if cond is None:
+            return Condition(vector=vector)
+        return replace(cond, vector=vector if cond.vector is None else cond.vector + vector)
 
     def _level(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Give log-SNR, alpha and sigma at t, computed where t is and in its precision, for use on `x_t`."""
@@ -161,7 +227,33 @@ class NetworkDenoiser(Denoiser):
         cond: Condition | None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        told = log_snr.clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT).to(x_t).expand(x_t.shape[0])
+        told = _within_limit(log_snr, x_t)
         masked = {"mask": mask} if mask is not None and getattr(self.backbone, "takes_mask", False) else {}
         output: Tensor = self.backbone(x_t * self.prediction.input_scale(alpha, sigma), told, cond, **masked)
         return output.to(x_t.dtype)
+
+
+def _within_limit(log_snr: Tensor, x_t: Tensor) -> Tensor:
+    """Give a log-SNR for each sample, as networks are told it."""
+    return log_snr.clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT).to(x_t).expand(x_t.shape[0])
+
+
+class Jump(Around):
+    """A network's flow map to the time s."""
+
+    def __init__(self, denoiser: NetworkDenoiser, s: Tensor) -> None:
+        super().__init__(denoiser)
+        self.s = s
+
+    def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
+        """Give the mean of x_0 along the trajectory from t to s.
+
+        Raises
+        ------
+        UsageError
+            When s is later than t: what leads to the data alone has been learned.
+        """
+        if (self.s > t).any():
+            raise UsageError("this model has learned to go towards the data only; go the other way with 'ddim'")
+        x0: Tensor = self.denoiser(x_t, t, cond, s=self.s)
+        return x0

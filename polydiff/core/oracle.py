@@ -8,19 +8,53 @@ map is known without solving anything: it keeps the quantile, F_s(x_s) = F_t(x_t
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 
 import torch
 from torch import Tensor
 
 from polydiff.core.condition import Condition
-from polydiff.core.denoiser import Denoiser, per_sample
+from polydiff.core.denoiser import Around, Denoiser, per_sample
 from polydiff.core.schedule import Schedule, as_tensor
 from polydiff.errors import UsageError
 
 _BISECTIONS = 100
 
 
-class Mixture(Denoiser):
+class Oracle(Denoiser):
+    """An exact denoiser whose probability flow is known."""
+
+    @abstractmethod
+    def flow(self, x_t: Tensor, t: Tensor | float, s: Tensor | float) -> Tensor:
+        """Carry x_t along the probability flow from t to s, exactly."""
+
+    def toward(self, s: Tensor) -> Denoiser:
+        """Give the exact flow map to s."""
+        return ExactJump(self, s)
+
+
+class ExactJump(Around):
+    """The flow map of known data, as `Denoiser.toward` has it: (x_s - c x_t) / (alpha_s - c alpha_t) with c = sigma_s /
+    sigma_t; to where it is, E[x_0 | x_t].
+    """
+
+    denoiser: Oracle
+
+    def __init__(self, denoiser: Oracle, s: Tensor) -> None:
+        super().__init__(denoiser)
+        self.s = s
+
+    def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
+        """Give the mean of x_0 along the trajectory from t to s; a condition says nothing here."""
+        t, s = per_sample(as_tensor(t), x_t), per_sample(self.s, x_t)
+        (alpha_t, sigma_t), (alpha_s, sigma_s) = ((c.to(x_t) for c in self.schedule(time)) for time in (t, s))
+        c = sigma_s / sigma_t
+        moved = alpha_s - c * alpha_t
+        x_s = self.denoiser.flow(x_t, t, s)
+        return torch.where(moved != 0, (x_s - c * x_t) / moved.where(moved != 0, 1), self.denoiser(x_t, t.flatten()))
+
+
+class Mixture(Oracle):
     """A mixture of K isotropic Gaussians.
 
     A condition's vector, (B, K), multiplies the weights of the components: a one-hot vector picks one, zeros leave the
@@ -144,7 +178,7 @@ class Mixture(Denoiser):
         return quantile
 
 
-class Gaussian(Denoiser):
+class Gaussian(Oracle):
     """Independent Gaussian numbers, each with its own mean and std.
 
     Parameters

@@ -91,6 +91,7 @@ class Plan:
                 "scales": list(self.scales or (scale, scale)),
                 "rungs": [*([] if before is None else before.model_dump()["rungs"]), record],
             },
+            "flow_map": rung.flow_map,
             "distill": {
                 "teacher": str(teacher.resolve()),
                 "weights": weights,
@@ -99,7 +100,7 @@ class Plan:
                 "scales": self.scales and list(self.scales),
             },
         }
-        overrides = [*_said(ours), *self.request.overrides_of(sample=False), *_said(identity)]
+        overrides = [*_said(ours), *self.request.overrides_of_training, *_said(identity)]
         return _recipe(self.request.folder, overrides)
 
     def _training(self, max_minutes: float | None) -> dict[str, Any]:
@@ -137,7 +138,7 @@ def plan(request: Request) -> Plan:
         As loading the model and reading its recipe do.
     """
     teacher = load(request.folder)
-    recipe = resolve(_recipe(request.folder, request.overrides_of(sample=True)))
+    recipe = resolve(_recipe(request.folder, request.overrides))
     sample = teacher.config.sample if teacher.config.distilled else recipe.sample
     scales = _scales(request, teacher)
     guidance = _guidance(request, sample, scales)
@@ -145,7 +146,7 @@ def plan(request: Request) -> Plan:
     steps = _start(request, teacher, sample.steps)
     times = build_times(sample.grid, teacher.denoiser.schedule, steps).tolist()
     rungs = list(method.plan(times, request.steps))
-    if method is not Match and _begins_anew(request, teacher, recipe, scales):
+    if method is not Match and _begins_anew(teacher, recipe, scales):
         rungs = [*Match.plan(times, steps), *rungs]
     update = {"steps": steps, "guidance": guidance, "sampler": Component("ddim")}
     return Plan(request, teacher, recipe, sample.model_copy(update=update), scales, tuple(rungs))
@@ -210,14 +211,17 @@ def _start(request: Request, teacher: Model, usual: int) -> int:
     return steps
 
 
-def _begins_anew(request: Request, teacher: Model, recipe: Recipe, scales: tuple[float, float] | None) -> bool:
+def _begins_anew(teacher: Model, recipe: Recipe, scales: tuple[float, float] | None) -> bool:
     """Tell whether the first student cannot begin as its teacher is: something is to be learnt first."""
-    student = resolve(_recipe(request.folder, request.overrides_of(sample=False)))
-    ours, its = (
-        complete(BackboneSpec, each, modality=recipe.modality) for each in (teacher.config.backbone, student.backbone)
-    )
+    config = teacher.config
+    backbone = complete(BackboneSpec, config.backbone, modality=config.modality)
     tells = scales is not None and SCALE not in teacher.conditioners
-    return tells or ours != its or student.prediction != teacher.config.prediction or recipe.prediction.name == "eps"
+    return (
+        tells
+        or recipe.backbone != backbone
+        or recipe.prediction != config.prediction
+        or recipe.prediction.name == "eps"
+    )
 
 
 def _said(values: dict[str, Any]) -> list[str]:

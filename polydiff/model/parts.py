@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import nn
 
 from polydiff.conditioning.conditioner import Conditioner
@@ -9,9 +11,13 @@ from polydiff.core.denoiser import NetworkDenoiser
 from polydiff.data.codec import Codec
 from polydiff.errors import UsageError
 from polydiff.model.conditions import total_dims
+from polydiff.nn.time_embedding import TimeEmbedding
 from polydiff.plugins.specs import BackboneSpec, CodecSpec, ConditionerSpec, ScheduleSpec
 from polydiff.recipe.build import build, build_prediction, build_times
 from polydiff.recipe.schema import ModelConfig
+
+WIDTH = 128
+"""Of the vector of where a step ends, for flow maps without any other vector."""
 
 
 def build_parts(config: ModelConfig) -> tuple[Codec, NetworkDenoiser, dict[str, Conditioner]]:
@@ -22,17 +28,21 @@ def build_parts(config: ModelConfig) -> tuple[Codec, NetworkDenoiser, dict[str, 
         if hasattr(nn.ModuleDict(), name):
             raise condition.error("torch keeps this name for itself; give the fact another")
     conditioners = {name: build(ConditionerSpec, condition) for name, condition in config.conditions.items()}
+    condition = total_dims(config, conditioners)
+    if config.flow_map:
+        condition = replace(condition, vector=condition.vector or WIDTH)
     backbone = build(
         BackboneSpec,
         config.backbone,
         modality=modality,
         data_channels=codec.channels,
-        condition=total_dims(config, conditioners),
+        condition=condition,
     )
     schedule, prediction = build(ScheduleSpec, config.schedule), build_prediction(config.prediction)
     build_times(config.sample.grid, schedule, config.sample.steps)  # refuses what would fail at the first preview
     try:
-        denoiser = NetworkDenoiser(backbone, schedule, prediction)
+        target = TimeEmbedding(condition.vector, silent=True) if config.flow_map else None
+        denoiser = NetworkDenoiser(backbone, schedule, prediction, target)
     except UsageError as error:
         raise config.prediction.error(str(error)) from error
     return codec, denoiser, conditioners

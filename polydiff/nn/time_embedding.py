@@ -41,13 +41,18 @@ class TimeEmbedding(nn.Module):
         Of the embedding.
     features
         Number of sines and cosines.
+    silent
+        Zero at first, so that a network that is told of it begins as one that is not.
     """
 
-    def __init__(self, width: int, features: int = 64) -> None:
+    def __init__(self, width: int, features: int = 64, *, silent: bool = False) -> None:
         super().__init__()
         self.features = features
         self.first = nn.Linear(features, width)
         self.second = nn.Linear(width, width)
+        if silent:
+            nn.init.zeros_(self.second.weight)
+            nn.init.zeros_(self.second.bias)
 
     def forward(self, log_snr: Tensor) -> Tensor:
         """Embed `log_snr`, (B,), to (B, width)."""

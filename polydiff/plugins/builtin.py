@@ -105,7 +105,7 @@ def polydiff_guidances() -> Iterable[GuidanceSpec]:
             "composed",
             "polydiff.guidance.composed:Composed",
             "cfg with a scale for each condition",
-            neutral={"scale": 1.0},
+            neutral={"scale": 1.0, "scales": None},
             apart=True,
         ),
         GuidanceSpec(
@@ -174,6 +174,8 @@ def polydiff_objectives() -> Iterable[ObjectiveSpec]:
         DistillationSpec(
             "progressive", "polydiff.distillation.progressive:Progressive", "several of the teacher's steps in one"
         ),
+        DistillationSpec("consistency", "polydiff.distillation.consistency:Consistency", "the end of the trajectory"),
+        DistillationSpec("flow-map", "polydiff.distillation.flow_map:FlowMap", "jumps to wherever a step is to end"),
     )
 
 

@@ -53,6 +53,10 @@ class MirroredDenoiser(Denoiser):
         """Follow the denoiser inside."""
         return [MirroredDenoiser(each) for each in self.denoiser.along(1 - times)]
 
+    def toward(self, s: Tensor) -> Denoiser:
+        """Follow the denoiser inside."""
+        return MirroredDenoiser(self.denoiser.toward(1 - s))
+
     def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
         """Give the noise that x_t is estimated to hold."""
         x0 = self.denoiser(x_t, 1 - t, cond)
