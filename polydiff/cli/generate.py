@@ -9,7 +9,7 @@ import click
 
 from polydiff.cli import console
 from polydiff.cli.counting import counting
-from polydiff.cli.wishes import read_wishes
+from polydiff.cli.wishes import read_prompts, read_wishes
 from polydiff.errors import UsageError
 
 FEW = 8
@@ -26,6 +26,15 @@ FEW = 8
     help="Class of the samples. Several (3,5 or --label 3 --label 5) are taken in turn; all is every class in turn.",
 )
 @click.option(
+    "--prompt",
+    "prompts",
+    multiple=True,
+    metavar="TEXT",
+    help="What the samples are to be of, in words; a part (in brackets:1.3) weighs more. Several are taken in turn.",
+)
+@click.option("--prompts-file", metavar="FILE", help="Prompts, a line each, after those of --prompt.")
+@click.option("--negative", metavar="TEXT", help="What guidance is to lead away from, in words.")
+@click.option(
     "--condition",
     "conditions",
     multiple=True,
@@ -36,8 +45,8 @@ FEW = 8
     "--guidance",
     multiple=True,
     metavar="GUIDANCE",
-    help="Scale of classifier-free guidance, 1 is plain; or a name or '{name: apg, scale: 4}', several from the "
-    "innermost to the outermost, or none, instead of the recipe's.",
+    help="Scale of classifier-free guidance, 1 is plain; or one for each condition, caption=4,label=1.5; or a name or "
+    "'{name: apg, scale: 4}', several from the innermost to the outermost, or none, instead of the recipe's.",
 )
 @click.option("--sampler", metavar="SAMPLER", help="A name or '{name: ddim, eta: 0.5}', instead of the recipe's.")
 @click.option("--steps", type=click.IntRange(1), help="Instead of the recipe's.")
@@ -69,6 +78,8 @@ FEW = 8
 def generate(
     model: str,
     label: tuple[str, ...],
+    prompts: tuple[str, ...],
+    prompts_file: str | None,
     conditions: tuple[str, ...],
     size: str | None,
     duration: float | None,
@@ -88,6 +99,7 @@ def generate(
     samples.jsonl with how each was made, and sheet.png with the first hundred at a glance.
     """
     wishes = read_wishes(label, conditions)
+    request["prompts"] = read_prompts(prompts, prompts_file)
     if duration is not None:
         if size is not None:
             raise UsageError("--duration and --size both say how large samples are: leave one of them away")
@@ -117,6 +129,7 @@ def generate(
         samples = "1 sample" if len(records) == 1 else f"{len(records)} samples"
         click.echo(f"{samples} in {out}; {SHEET} there shows them at a glance")
         _tell_facts(records)
+    _tell_unread(records)
     _tell_lost(records)
 
 
@@ -131,6 +144,13 @@ def _tell_facts(records: list[dict[str, Any]]) -> None:
             continue
         counts = Counter(("no", "yes")[value] if isinstance(value, bool) else str(value) for value in values)
         click.echo(f"{name}: " + ", ".join(f"{value} ({count})" for value, count in counts.most_common()))
+
+
+def _tell_unread(records: list[dict[str, Any]]) -> None:
+    """Say what of the prompts was too long to be read."""
+    left_out = dict.fromkeys(text for record in records for text in record.get("unread", {}).values())
+    for text in left_out:
+        click.echo(f"note: a text is longer than the model reads; this is left out: {text}", err=True)
 
 
 def _tell_lost(records: list[dict[str, Any]]) -> None:

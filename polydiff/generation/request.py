@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from polydiff.core.given import Known
+from polydiff.errors import UsageError
 from polydiff.model.conditions import Wish
+from polydiff.model.model import Model
 from polydiff.model.settings import Guidance, check_set
 from polydiff.recipe.component import Component
 
@@ -41,12 +43,17 @@ class Request:
         Sample i depends on the seed and i alone, so that a set can be extended, or a part of it made again.
     conditions
         By name; sample i takes the (i mod n)-th of n values.
+    prompts
+        As those of the one condition that takes prompts, whatever its name.
+    negative
+        What guidance leads away from, for that condition.
     size
         As the modality writes sizes.
     sampler, steps, grid
         As in a recipe's `sample`.
     guidance
-        The scale of classifier-free guidance, or the whole chain of guidances, innermost first.
+        The scale of classifier-free guidance, or one for each of several conditions, or the whole chain of guidances,
+        innermost first.
     file_kind
         What is written; the modality's first kind by default.
     batch
@@ -73,6 +80,8 @@ class Request:
     first: int = 0
     seed: int = 0
     conditions: Mapping[str, Wish] = field(default_factory=dict)
+    prompts: Sequence[str] = ()
+    negative: str | None = None
     size: str | None = None
     sampler: str | Component | None = None
     steps: int | None = None
@@ -93,6 +102,23 @@ class Request:
     def indices(self) -> range:
         """The samples asked for."""
         return range(self.first, self.first + self.count)
+
+    def wishes(self, model: Model) -> tuple[dict[str, Wish], dict[str, Wish]]:
+        """Give what is asked for and what is to be avoided, by the names of the model's conditions.
+
+        Raises
+        ------
+        UsageError
+            When there are prompts and not one condition that takes them, or that condition is given twice.
+        """
+        asked, avoided = dict(self.conditions), dict[str, Wish]()
+        if self.prompts or self.negative is not None:
+            name = model.prompted
+            if self.prompts and name in asked:
+                raise UsageError(f"the condition '{name}' is given by its name and as a prompt, too")
+            asked |= {name: self.prompts} if self.prompts else {}
+            avoided |= {name: [self.negative]} if self.negative is not None else {}
+        return asked, avoided
 
     def batches(self) -> Iterator[Batch]:
         """Divide the set; the division does not depend on the number of devices."""

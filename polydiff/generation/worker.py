@@ -79,7 +79,7 @@ class Worker:
         self.job = job
         self.request = request = job.request
         self.model = load(job.model).to(device)
-        self.assigned = self.model.assign(request.conditions)
+        self.assigned, self.avoided = map(self.model.assign, request.wishes(self.model))
         self.settings = self.model.settings(
             sampler=request.sampler, steps=request.steps, guidance=request.guidance, grid=request.grid
         )
@@ -131,6 +131,7 @@ class Worker:
             steps=request.steps,
             guidance=request.guidance,
             grid=request.grid,
+            avoided={name: [each.value(i) for i in batch.indices] for name, each in self.avoided.items()},
             known=request.known,
             on_step=on_step,
         )
@@ -148,10 +149,14 @@ class Worker:
             "index": index,
             "seed": request.seed,
             "conditions": {name: each.text(index) for name, each in self.assigned.items()},
+            **({"avoided": {name: each.text(index) for name, each in self.avoided.items()}} if self.avoided else {}),
+            **({"unread": unread} if (unread := self._unread(index)) else {}),
             "sampler": sample.sampler.flat(),
             "steps": sample.steps,
             "grid": sample.grid.flat(),
-            "guidance": [each.flat() for each in sample.guidance if self.assigned or not by_condition(each)],
+            "guidance": [
+                each.flat() for each in sample.guidance if self.assigned or self.avoided or not by_condition(each)
+            ],
             "shape": list(self.shape),
             "exact": request.exact,
             **({"normalized": True} if request.normalize else {}),
@@ -161,6 +166,11 @@ class Worker:
             "model": self.model.sha256,
             "polydiff": polydiff.__version__,
         }
+
+    def _unread(self, index: int) -> dict[str, str]:
+        """Give what the conditioners leave out of what the user has written."""
+        left_out = {name: each.unread[index % len(each.unread)] for name, each in self.assigned.items()}
+        return {name: text for name, text in left_out.items() if text}
 
 
 class Trajectory:

@@ -22,7 +22,8 @@ from polydiff.model import distilled
 from polydiff.model import folder as model_folder
 from polydiff.model.card import card
 from polydiff.model.companions import Companion, Companions
-from polydiff.model.conditions import Assigned, Wish, assign, make
+from polydiff.model.conditions import Assigned, Wish, assign, make, prompted
+from polydiff.model.latent import Latent
 from polydiff.model.parts import build_parts
 from polydiff.model.settings import Guidance, check_asked, check_avoided, check_set, settings, weighs_apart
 from polydiff.model.tuned import TUNED, find
@@ -90,6 +91,11 @@ class Model(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
+
+    @property
+    def prompted(self) -> str:
+        """Name the condition that takes prompts; raises as `polydiff.model.conditions.prompted` does."""
+        return prompted(cast(Mapping[str, Conditioner], self.conditioners))
 
     def assign(self, wishes: Mapping[str, Wish]) -> dict[str, Assigned]:
         """Read what a user asks for, by condition; raises as `polydiff.model.conditions.assign` does."""
@@ -227,11 +233,14 @@ class Model(nn.Module):
     def _denoiser(self, shape: tuple[int, ...]) -> Denoiser:
         """Give what denoises samples of a shape: the network, or windows of it."""
         window = self.codec.shape[-1]
-        if self.codec.windowed and shape[-1] > window:
-            self.backbone.check_shape((*shape[:-1], window))
-            return Windowed(self.denoiser, window)
-        self.backbone.check_shape(shape)
-        return self.denoiser
+        windowed = self.codec.windowed and shape[-1] > window
+        try:
+            self.backbone.check_shape((*shape[:-1], window) if windowed else shape)
+        except UsageError as error:
+            if isinstance(self.codec, Latent):
+                raise UsageError(f"the latents: {error}") from error
+            raise
+        return Windowed(self.denoiser, window) if windowed else self.denoiser
 
     def guided(self, chosen: SampleConfig, shape: tuple[int, ...]) -> Denoiser:
         """Give what denoises samples of a shape with the guidance of the settings, which students have built in."""
@@ -258,6 +267,7 @@ class Model(nn.Module):
         steps: int | None = None,
         guidance: Guidance | None = None,
         grid: str | Component | None = None,
+        negative: str | Mapping[str, Wish] | None = None,
         **conditions: Wish,
     ) -> list[Any]:
         """Generate contents (pictures, sounds, ...).
@@ -270,6 +280,8 @@ class Model(nn.Module):
             Samples `first` to `first + n - 1` of the seed.
         size
             As the modality writes sizes ("96x64", "2.5s", ...); that of the training data by default.
+        negative
+            What guidance leads away from: a prompt, or as `conditions`, by name.
         conditions
             By name: one value for all, several that the samples take in turn, or "all" for every class in
             turn, as in `label="3"`, `label=["0", "1"]`, `label="all"`.
@@ -285,6 +297,7 @@ class Model(nn.Module):
             When a condition, a name, the size or a number is not one that can be used.
         """
         assigned = self.assign(conditions)
+        avoided = self.assign({self.prompted: negative} if isinstance(negative, str) else negative or {})
         shape = None if size is None else self.codec.shape_for(size)
         check_set(n, first, seed, batch)
         contents: list[Any] = []
@@ -298,6 +311,7 @@ class Model(nn.Module):
                 steps=steps,
                 guidance=guidance,
                 grid=grid,
+                avoided={name: [each.value(i) for i in indices] for name, each in avoided.items()},
             )
             decoded = self.codec.decode(x)
             contents.extend(decoded if size is None else [self.codec.cut(content, size) for content in decoded])
