@@ -7,6 +7,7 @@ tests. What led anywhere is kept in `fuzz/corpus/`, from which the next run begi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -15,7 +16,12 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["polydiff", "csv", "json", "ruamel", "tarfile"]):
+GUIDED = "--guided"
+"""The argument by which a process fuzzes itself."""
+
+INSTRUMENTED = ["polydiff", "csv", "json", "ruamel", "tarfile"]
+
+with atheris.instrument_imports(INSTRUMENTED) if GUIDED in sys.argv else contextlib.nullcontext():
     from readers import READERS
 
     from polydiff.errors import PolydiffError
@@ -24,7 +30,6 @@ FOUND = Path(__file__).parent / "found"
 CORPUS = Path(__file__).parent / "corpus"
 SECONDS = 600
 """When none are given."""
-GUIDED = "--guided"
 
 
 def main(arguments: list[str]) -> int:

@@ -54,10 +54,10 @@ def sha256(path: Path) -> str:
 
 
 def is_inside(folder: Path, path: Path) -> bool:
-    """Tell whether `path`, links resolved, lies in `folder`; what no file system could hold does not."""
+    """Tell whether `path`, links resolved, lies in `folder`; what can be no path does not."""
     try:
         return path.resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError, RuntimeError):  # too long a name, one with a zero byte, links that go round
+    except (OSError, ValueError, RuntimeError):  # a name with a zero byte, links that go round
         return False
 
 

@@ -135,8 +135,11 @@ def _present(pattern: str) -> list[str]:
     if is_url(pattern):
         import fsspec  # noqa: PLC0415 (slow to import, and for URLs alone)
 
-        files, path = fsspec.core.url_to_fs(pattern)
-        found = [files.unstrip_protocol(each) for each in files.glob(path)]
+        try:
+            files, path = fsspec.core.url_to_fs(pattern)
+            found = [files.unstrip_protocol(each) for each in files.glob(path)]
+        except Exception as error:  # there is no such protocol, or whatever its client raises
+            raise DataError(f"{pattern}: cannot be listed: {' '.join(str(error).split())}") from error
     else:
         found = glob.glob(pattern)  # noqa: PTH207 (of a pattern with an absolute path)
     if not found:

@@ -36,8 +36,8 @@ def open_place(place: str) -> IO[bytes]:
         file: IO[bytes] = fsspec.open(place, "rb").open()
     except OSError as error:
         raise DataError(f"{place}: cannot be opened: {error.strerror or error}") from error
-    except (ImportError, ValueError) as error:  # a protocol that needs another package, or that there is none of
-        raise DataError(f"{place}: cannot be opened: {error}") from error
+    except Exception as error:  # there is no such protocol, it needs another package, or whatever its client raises
+        raise DataError(f"{place}: cannot be opened: {' '.join(str(error).split())}") from error
     return file
 
 

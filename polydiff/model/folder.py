@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from polydiff.errors import ModelError, RecipeError, UsageError
+from polydiff.errors import ModelError, RecipeError, UsageError, short
 from polydiff.files import cannot_write, is_inside, read_json, sha256
 from polydiff.recipe.dump import dump
 from polydiff.recipe.load import check, read
@@ -66,9 +66,9 @@ def verify(folder: Path) -> dict[str, str]:
     for name, digest in digests.items():
         file = folder / name
         if not is_inside(folder, file):
-            raise ModelError(f"{folder / MANIFEST} names {name!r}, which leads outside the folder")
-        if not file.is_file():
-            raise ModelError(f"{file} is missing")
+            raise ModelError(f"{folder / MANIFEST} names '{short(name)}', which leads outside the folder")
+        if not os.path.isfile(file):  # noqa: PTH113 (of any name, also one too long to be a file's)
+            raise ModelError(f"{folder / short(name)} is missing")
         if sha256(file) != digest:
             raise ModelError(f"{file} is not the file that was saved: its SHA-256 differs from {MANIFEST}")
     return digests

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from polydiff.errors import ModelError, RecipeError
 from polydiff.model import folder as model_folder
+from polydiff.model.bounded import building
 from polydiff.model.codec_model import CodecModel
 from polydiff.model.model import Model
 
@@ -25,11 +26,13 @@ def load(path: str | Path) -> Model:
     """
     folder = model_folder.find(path)
     digests = model_folder.verify(folder)
+    weights = model_folder.read_weights(folder / model_folder.WEIGHTS)
     try:
-        model = Model.from_config(model_folder.read_config(folder))
+        config = model_folder.read_config(folder)
+        with building(folder / model_folder.CONFIG, weights):
+            model = Model.from_config(config)
     except RecipeError as error:
         raise ModelError(str(error)) from error
-    weights = model_folder.read_weights(folder / model_folder.WEIGHTS)
     _give(model, weights, folder)
     model.folder, model.sha256 = folder, digests[model_folder.WEIGHTS]
     return model.eval()
@@ -39,11 +42,14 @@ def load_codec(path: str | Path) -> CodecModel:
     """Load the folder of a trained codec, or that of its run folder; raises as `load` does."""
     folder = model_folder.find(path)
     model_folder.verify(folder)
+    weights = model_folder.read_weights(folder / model_folder.WEIGHTS)
     try:
-        model = CodecModel.from_config(model_folder.read_codec_config(folder))
+        config = model_folder.read_codec_config(folder)
+        with building(folder / model_folder.CONFIG, weights):
+            model = CodecModel.from_config(config)
     except RecipeError as error:
         raise ModelError(str(error)) from error
-    _give(model.codec, model_folder.read_weights(folder / model_folder.WEIGHTS), folder)
+    _give(model.codec, weights, folder)
     return model.eval()
 
 

@@ -21,6 +21,9 @@ from polydiff.recipe.yaml import Data, parse
 
 C = TypeVar("C", bound=Config)
 
+LIMIT = 1 << 22
+"""Bytes of a recipe or a model.yaml; long ones have some hundred thousand, the names of classes."""
+
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     """Read a recipe file and check everything but what the components themselves must judge (see `resolve`).
@@ -60,11 +63,15 @@ def read(path: Path) -> tuple[dict[str, Data], Locations]:
         When there is no such file, or something else in it; with the line of a syntax error.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(LIMIT + 1)
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: not a text in UTF-8 (byte {error.start})") from error
     except OSError as error:
         raise RecipeError(f"{path}: {_reason(error)}") from error
+    if len(content) > LIMIT:
+        raise RecipeError(f"{path}: holds more than {LIMIT} bytes, too many for a recipe")
     data, locations = parse(text, lambda line: f"{path}:{line}")
     if data is None:
         raise RecipeError(f"{path}: the recipe is empty")

@@ -215,7 +215,7 @@ def prune(checkpoints: Path, keep: int, spared: Collection[int]) -> None:
 
 def _present(checkpoint: Path, name: str) -> Path:
     path = checkpoint / name
-    if name not in _digests(checkpoint) or not path.is_file():
+    if name not in _digests(checkpoint) or not os.path.isfile(path):  # noqa: PTH113 (no name is too long for it)
         raise DamagedError(f"{checkpoint}: not a whole checkpoint, {name} is missing")
     return path
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import importlib.util
 import io
 import math
-import struct
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
-from fontTools.ttLib import TTFont, TTLibError  # type: ignore[import-untyped]
+from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 from PIL import Image, ImageDraw, ImageFont
 
 from polydiff.errors import DataError, unknown
+from polydiff.plugins.records import in_one_line
 
 DejaVu = Literal[
     "DejaVuSans",
@@ -31,6 +31,12 @@ DejaVu = Literal[
     "DejaVuSerif-Italic",
 ]
 DEJAVU: tuple[DejaVu, ...] = get_args(DejaVu)
+
+_LINES = 0.1, 20.0
+"""Ems from the top of a line to its bottom; what a font says beyond is broken, and would be drawn at an absurd size."""
+
+_WIDEST = 32
+"""Ems that a character takes at most; the widest of Unicode, U+FDFD, takes some ten."""
 
 
 @cache
@@ -95,9 +101,22 @@ class Face:
         -------
         What it covers, of mode LA or (a coloured font's) RGBA, and how far it rises above the baseline; `None` for a
         blank.
+
+        Raises
+        ------
+        DataError
+            When the font is broken there.
         """
+        try:
+            return self._ink(character)
+        except OSError as error:  # FreeType's
+            raise DataError(f"{self.path}: the character U+{ord(character):04X} cannot be drawn: {error}") from error
+
+    def _ink(self, character: str) -> tuple[Image.Image, int] | None:
         font = typeface(self.path, self.em)
         left, top, right, bottom = font.getbbox(character, anchor="ls")
+        if max(right - left, bottom - top) > _WIDEST * self.em:
+            raise DataError(f"{self.path}: the character U+{ord(character):04X} takes more than {_WIDEST} ems")
         room = 1 + round(self.em / 4)  # that box leaves out what smoothing and slant add
         size = math.ceil(right - left) + 2 * room, math.ceil(bottom - top) + 2 * room
         canvas = Image.new("RGBA" if self.coloured else "LA", size)
@@ -124,11 +143,15 @@ def open_face(path: Path, size: int) -> Face:
             if not strikes and ((layered and font["COLR"].version > 0) or "SVG " in font):
                 raise DataError(f"{path}: its colours are in a form that FreeType does not draw (COLR 1 or SVG)")
             characters = frozenset(map(chr, font.getBestCmap() or ()))
+        if not _LINES[0] <= ascent + descent <= _LINES[1]:
+            raise DataError(f"{path}: is a broken font: its lines are {ascent + descent:g} ems high")
         em = size * 7 / 8 / (ascent + descent)
         drawn = min(strikes, key=lambda strike: (strike < em, abs(strike - em))) if strikes else em
         name = " ".join(part for part in typeface(path, drawn).getname() if part)
-    except (OSError, TTLibError, KeyError, struct.error, ZeroDivisionError) as error:
-        raise DataError(f"{path}: is no font that can be read: {error}") from error
+    except DataError:
+        raise
+    except Exception as error:  # fontTools raises almost anything on a broken table
+        raise DataError(f"{path}: is no font that can be read: {in_one_line(error)}") from error
     baseline = size / 16 + ascent * em
     return Face(path, name, drawn, em / drawn, baseline, bool(strikes) or layered, characters)
 

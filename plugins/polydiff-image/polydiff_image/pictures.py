@@ -39,14 +39,14 @@ def open_picture(path: File, max_pixels: int) -> Image.Image:
     except UnidentifiedImageError:
         raise DataError("is no picture in a format that is read") from None
     except Image.DecompressionBombError:
-        raise DataError(f"has more than {PIXEL_LIMIT:,} pixels") from None
+        raise DataError(f"has more than {PIXEL_LIMIT} pixels, the most that are read") from None
     except OSError as error:
         raise DataError(f"cannot be opened: {error.strerror or error}") from error
     except Exception as error:  # Pillow's parsers raise almost anything on a broken header
         raise DataError(f"is broken: {error!r}") from error
     if picture.width * picture.height > max_pixels:
         picture.close()
-        raise DataError(f"has {picture.width} x {picture.height} pixels, more than max_pixels={max_pixels}")
+        raise DataError(f"has {picture.width} x {picture.height} pixels, more than {max_pixels}; data.source.max_pixels allows more")
     if picture.mode in {"I", "F"}:
         picture.close()
         raise DataError("has 32 bits a pixel, whose range is not known; convert it to 8 or 16 bits")
