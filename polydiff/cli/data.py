@@ -39,7 +39,7 @@ def data() -> None:
 @data.command()
 @click.argument("source")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--modality", help="Of a folder or of tar shards: image, audio, ...")
+@click.option("--modality", help="Of a place of data: image, audio, ...")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=".", metavar="FOLDER", help=f"For {REPORT} and {SHEET}; here."
 )
@@ -55,20 +55,24 @@ def check(
     workers: int,
     as_json: bool,
 ) -> None:
-    """Read every item of SOURCE once and report what is wrong with some: a folder or tar shards (with --modality), or
-    the sources of a recipe, a preset or a run.
+    """Read every item of SOURCE once and report what is wrong with some: a folder, tar shards, a Parquet file or what
+    `save_to_disk` wrote (with --modality), or the sources of a recipe, a preset or a run, `data.validation` included.
 
     KEY=VALUE changes a recipe (data.source.path=photos), or sets an option of the folder (max_pixels=1000000). Findings
     are no failure: the exit code is 0 unless nothing can be read.
     """
-    from polydiff.data.report import record  # noqa: PLC0415 (imports torch)
+    from polydiff.data.joined import Joined  # noqa: PLC0415 (imports torch)
+    from polydiff.data.report import record  # noqa: PLC0415
     from polydiff.data.survey import sample, survey  # noqa: PLC0415
     from polydiff.plugins.specs import SourceSpec  # noqa: PLC0415
-    from polydiff.recipe.build import build_source, complete  # noqa: PLC0415
+    from polydiff.recipe.build import build, build_source, complete  # noqa: PLC0415
 
     modality, config = _found(source, overrides, modality)
     spec = host().modality(modality)
-    examples = build_source(config, modality)
+    examples, sources = build_source(config, modality), [config.source, *config.also]
+    if config.validation is not None:
+        held_out = build(SourceSpec, config.validation, modality=modality)
+        examples, sources = Joined({"source": examples, "validation": held_out}), [*sources, config.validation]
     describe = host().load(spec, "describe") if spec.describe else None
     with counting(len(examples), "items") as advance:
         found = survey(examples, describe, workers=workers, on_item=advance)
@@ -77,7 +81,7 @@ def check(
     sheet = host().load(spec, "preview")([examples[index].content for index in chosen], captions)
     report = {
         "modality": modality,
-        "sources": [complete(SourceSpec, each, modality=modality).flat() for each in (config.source, *config.also)],
+        "sources": [complete(SourceSpec, each, modality=modality).flat() for each in sources],
         "described": describe is not None,
         **record(examples, found),
         "sheet": SHEET,
@@ -91,17 +95,16 @@ def check(
 
 def _found(source: str, overrides: Sequence[str], modality: str | None) -> tuple[str, DataConfig]:
     """Give the modality and the source that an argument stands for; a file goes before a preset of its very name."""
-    from polydiff.data.tar import is_url  # noqa: PLC0415 (imports torch)
-    from polydiff.recipe.load import load_recipe  # noqa: PLC0415
+    from polydiff.recipe.load import load_recipe  # noqa: PLC0415 (imports torch)
 
     path = Path(source)
-    is_shards = is_url(source) or path.suffix == ".tar"
+    kind = _kind(source)
     run = path / "recipe.yaml"
     is_preset = any(entry.spec.name == source for entry in host().all(PresetSpec))
-    if not run.is_file() and (is_shards or (path.is_dir() and (modality is not None or not is_preset))):
-        return _plain(source, overrides, modality, "shards" if is_shards else "path")
+    if kind is not None and not run.is_file() and (kind[0] != "folder" or modality is not None or not is_preset):
+        return _plain(source, overrides, modality, *kind)
     if modality is not None:
-        raise UsageError("--modality is for a folder or tar shards; a recipe says its own")
+        raise UsageError("--modality is for a folder, tar shards or Parquet files; a recipe says its own")
     if run.is_file():
         path = run
     elif not (path.is_file() or path.suffix in {".yaml", ".yml"}):
@@ -113,8 +116,25 @@ def _found(source: str, overrides: Sequence[str], modality: str | None) -> tuple
     return recipe.modality, recipe.data
 
 
-def _plain(source: str, overrides: Sequence[str], modality: str | None, option: str) -> tuple[str, DataConfig]:
-    """Make the source of a folder or of shards."""
+def _kind(source: str) -> tuple[str, str] | None:
+    """Give the source that reads a place, and the option that takes it; `None` for what is no place of data."""
+    from polydiff.data.hugging_face import is_saved  # noqa: PLC0415 (imports torch)
+    from polydiff.data.tar import is_url  # noqa: PLC0415
+
+    path = Path(source)
+    if is_url(source) or path.suffix == ".tar":
+        return "webdataset", "shards"
+    if path.suffix == ".parquet":
+        return "parquet", "files"
+    if path.is_dir():
+        return "hf" if is_saved(path) else "folder", "path"
+    return None
+
+
+def _plain(
+    source: str, overrides: Sequence[str], modality: str | None, name: str, option: str
+) -> tuple[str, DataConfig]:
+    """Make the source of a place."""
     from polydiff.recipe.component import Component  # noqa: PLC0415 (imports torch)
     from polydiff.recipe.schema import DataConfig  # noqa: PLC0415
     from polydiff.recipe.yaml import parse  # noqa: PLC0415
@@ -130,7 +150,7 @@ def _plain(source: str, overrides: Sequence[str], modality: str | None, option: 
         if not sign or not key.isidentifier():
             raise UsageError(f"'{override}' sets no option of the source; write OPTION=VALUE")
         options[key] = parse(value, lambda _: override)[0]  # noqa: B023 (called here)
-    return modality, DataConfig(source=Component("folder" if option == "path" else "webdataset", options))
+    return modality, DataConfig(source=Component(name, options))
 
 
 def _write(out: Path, contents: dict[str, bytes]) -> None:

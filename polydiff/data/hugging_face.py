@@ -46,6 +46,11 @@ def read_parquet(files: Sequence[Path]) -> Dataset:
         return table
 
 
+def is_saved(folder: Path) -> bool:
+    """Tell whether `save_to_disk` wrote to a folder."""
+    return (folder / _DICT).is_file() or (folder / _STATE).is_file()
+
+
 def read_saved(folder: Path, split: str | None) -> Dataset:
     """Map what `save_to_disk` wrote to a folder.
 

@@ -36,7 +36,8 @@ def test_findings_are_told_written_and_drawn(check, spoilt, place):
     assert "licence: not said (6)\nlicence: CC0 (1)\n" in said.out
     report = json.loads((place / "data-report.json").read_text())
     assert (report["items"], report["readable"], report["classes"]) == (8, 7, {"cat": 4, "dog": 2})
-    assert report["sources"] == [{"name": "folder", "path": str(spoilt), "shrink_to": None, "max_pixels": 100_000_000}]
+    options = {"shrink_to": None, "max_pixels": 100_000_000, "cache": None}
+    assert report["sources"] == [{"name": "folder", "path": str(spoilt), **options}]
     with Image.open(place / "data-sheet.png") as sheet:
         assert sheet.width > 96
 
@@ -82,7 +83,7 @@ def test_good_data_are_called_good(check, pictures):
         (["nosuch"], 2, "there is no folder, recipe, run or preset 'nosuch'"),
         (["nosuch.tar", "--modality=image"], 3, "cannot be opened: No such file"),
         (["nosuch.yaml"], 3, "there is no such recipe"),
-        (["digits", "--modality=image"], 2, "--modality is for a folder or tar shards"),
+        (["digits", "--modality=image"], 2, "--modality is for a folder, tar shards or Parquet files"),
         (["{folder}", "--modality=image", "--out={file}"], 1, "cannot write"),
     ],
 )
@@ -99,3 +100,32 @@ def test_all_sources_of_a_recipe_are_checked_together(check, pictures, tmp_path)
     (second / "dog/1.png").write_bytes((first / "cat/1.png").read_bytes())
     said = check("folder-64", f"data.source.path={first}", f"data.also=[{{name: folder, path: {second}, weight: 2}}]")
     assert "cat/1.png = also.0/dog/1.png with labels 'cat' and 'dog'" in said.out
+
+
+def test_what_is_held_out_is_checked_with_the_rest(check, pictures, tmp_path):
+    first = pictures("cat/1.png", "cat/2.png")
+    second = tmp_path / "held"
+    second.mkdir()
+    (second / "1.png").write_bytes((first / "cat/2.png").read_bytes())
+    (second / "2.png").write_bytes(b"no picture")
+    validation = f"data.validation={{name: folder, path: {second}}}"
+    said = check("folder-64", f"data.source.path={first}", validation, "--json")
+    report = json.loads(said.out)
+    assert report["duplicates"] == [{"names": ["cat/2.png", "validation/1.png"], "labels": ["cat", None]}]
+    assert report["unreadable"] == ["validation/2.png: is no picture in a format that is read"]
+    assert [each["path"] for each in report["sources"]] == [str(first), str(second)]
+
+
+def test_tables_are_checked_as_folders_are(check, spoilt, place, tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf")
+    paths = sorted(spoilt.rglob("*.png"))
+    rows = {"image": [{"bytes": path.read_bytes(), "path": path.name} for path in paths]}
+    table = datasets.Dataset.from_dict({**rows, "label": [path.parent.name for path in paths]})
+    table.to_parquet(place / "a.parquet")
+    table.save_to_disk(place / "saved")
+    for source in ("a.parquet", "saved"):
+        report = json.loads(check(source, "--modality=image", "--json").out)
+        assert (report["readable"], report["classes"]["cat"]) == (7, 4)
+        assert report["unreadable"][0].startswith("row 4 (7.png): cannot be decoded")
+        assert report["duplicates"][0]["names"] == ["row 0 (1.png)", "row 6 (6.png)"]
