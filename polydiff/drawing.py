@@ -20,11 +20,22 @@ _COMPRESSION = 3
 T = TypeVar("T")
 
 
+class Captions(list[str]):
+    """Captions of a sheet whose number of columns is given."""
+
+    def __init__(self, texts: Sequence[str], columns: int) -> None:
+        super().__init__(texts)
+        self.columns = columns
+
+
 def columns(captions: Sequence[str]) -> int:
     """Choose the columns of a sheet that is about as wide as high, by whole periods where its captions have one.
 
-    Captions that go round in turn, or come in runs of one length, then have a column, or a row, of their own.
+    Captions that go round in turn, or come in runs of one length, then have a column, or a row, of their own. Those
+    whose columns are given have these.
     """
+    if isinstance(captions, Captions):
+        return captions.columns
     square = math.sqrt(len(captions))
     period = _period(captions)
     return period * max(1, round(square / period)) if period else math.ceil(square)

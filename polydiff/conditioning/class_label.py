@@ -31,16 +31,10 @@ class ClassLabel(Conditioner):
 
     def __init__(self, *, classes: list[str] | None = None, width: int = 128) -> None:
         super().__init__()
-        if not classes:
-            raise UsageError("conditioner 'class' needs classes: the data has none, so list them")
-        if repeated := [name for name, count in Counter(classes).items() if count > 1]:
-            raise UsageError(f"conditioner 'class': '{repeated[0]}' is listed twice")
-        if width < 1:
-            raise UsageError(f"conditioner 'class' needs width >= 1, got {width}")
-        self.classes = tuple(classes)
+        self.classes = check_classes("class", classes, width)
         self.dims = ConditionDims(vector=width)
         self._index = {name: i for i, name in enumerate(self.classes)}
-        self.table = nn.Embedding(len(classes), width)
+        self.table = nn.Embedding(len(self.classes), width)
         nn.init.normal_(self.table.weight, std=SCALE)
 
     @classmethod
@@ -96,3 +90,20 @@ class ClassLabel(Conditioner):
         known = torch.tensor([value is not None for value in values], device=device)
         vectors = self.table(torch.tensor([value or 0 for value in values], device=device))
         return Condition(vector=vectors).keep(known)
+
+
+def check_classes(conditioner: str, classes: Sequence[str] | None, width: int) -> tuple[str, ...]:
+    """Give the classes of a conditioner.
+
+    Raises
+    ------
+    UsageError
+        When there are none, one is listed twice, or the width is below 1.
+    """
+    if not classes:
+        raise UsageError(f"conditioner '{conditioner}' needs classes: the data has none, so list them")
+    if repeated := [name for name, count in Counter(classes).items() if count > 1]:
+        raise UsageError(f"conditioner '{conditioner}': '{repeated[0]}' is listed twice")
+    if width < 1:
+        raise UsageError(f"conditioner '{conditioner}' needs width >= 1, got {width}")
+    return tuple(classes)

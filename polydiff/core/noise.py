@@ -17,7 +17,7 @@ from torch import Tensor
 
 from polydiff.errors import UsageError
 
-PRIOR, STEP, TRAIN_TIME, TRAIN_NOISE, DROP_CONDITION, VALIDATION, PROBE, DEQUANTIZE, DISTILL = range(9)
+PRIOR, STEP, TRAIN_TIME, TRAIN_NOISE, DROP_CONDITION, VALIDATION, PROBE, DEQUANTIZE, DISTILL, DROP_ALL = range(10)
 """Streams: what the numbers are for. Numbers of different streams are independent."""
 
 _WORD = 0xFFFFFFFF

@@ -148,8 +148,14 @@ def polydiff_conditioners() -> Iterable[ConditionerSpec]:
     """Give the engine's conditioners."""
     return (
         ConditionerSpec("class", "polydiff.conditioning.class_label:ClassLabel", "one class among several"),
+        ConditionerSpec("multi-label", "polydiff.conditioning.multi_label:MultiLabel", "any number of classes"),
         ConditionerSpec("vector", "polydiff.conditioning.vector:Vector", "numbers, standardised"),
         ConditionerSpec("text", "polydiff.conditioning.text:Text", "texts of any language, trained jointly"),
+        ConditionerSpec(
+            "text-pretrained",
+            "polydiff.conditioning.text_pretrained:TextPretrained",
+            "texts by a frozen encoder of transformers",
+        ),
         ConditionerSpec(
             "guidance-scale", "polydiff.conditioning.guidance_scale:GuidanceScale", "how much a student is guided"
         ),
@@ -197,6 +203,7 @@ def polydiff_commands() -> Iterable[CommandSpec]:
     return (
         CommandSpec("train", "polydiff.cli.train:train", "Train a model from a recipe or a preset."),
         CommandSpec("generate", "polydiff.cli.generate:generate", "Generate files from a trained model."),
+        CommandSpec("grid", "polydiff.cli.grid:grid", "Draw prompts against guidance, as one sheet."),
         CommandSpec("distill", "polydiff.cli.distill:distill", "Make a model that needs fewer evaluations."),
         CommandSpec("data", "polydiff.cli.data:data", "Check what a model is to be trained on."),
         CommandSpec("bench", "polydiff.cli.bench:bench", "Compare samplers and time grids on a trained model."),

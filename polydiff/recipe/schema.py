@@ -157,6 +157,7 @@ class ObjectiveConfig(Config):
 
     times: Times = Component("uniform")
     weighting: Weighting = Component("constant")
+    drop_all: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class DistillConfig(Config):

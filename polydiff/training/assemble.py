@@ -53,7 +53,14 @@ class Parts:
         self.model.codec.eval()
         config = self.recipe.train
         dropout = {name: condition.dropout for name, condition in self.recipe.conditions.items()}
-        return TrainingLoss(self.model, self.objective, seed=config.seed, batch=config.batch, dropout=dropout)
+        return TrainingLoss(
+            self.model,
+            self.objective,
+            seed=config.seed,
+            batch=config.batch,
+            dropout=dropout,
+            drop_all=self.recipe.objective.drop_all,
+        )
 
     def validator(self, batch: int, processes: Processes) -> Validator | None:
         """Make what judges the model by so many samples at once; `None` when nothing is held out."""

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from polydiff.core.condition import Condition
 from polydiff.core.denoiser import NetworkDenoiser, per_sample
-from polydiff.core.noise import DROP_CONDITION, TRAIN_NOISE, TRAIN_TIME, Seeds
+from polydiff.core.noise import DROP_ALL, DROP_CONDITION, TRAIN_NOISE, TRAIN_TIME, Seeds
 from polydiff.core.schedule import Schedule
 from polydiff.model.model import Model
 from polydiff.training.times import Times
@@ -117,10 +118,19 @@ class TrainingLoss(nn.Module):
         Positions in one optimiser step, over all devices; its times are stratified over them.
     dropout
         How often each condition is left out, by name.
+    drop_all
+        How often all of them are, besides.
     """
 
     def __init__(
-        self, model: Model, objective: AnyObjective, *, seed: int, batch: int, dropout: Mapping[str, float]
+        self,
+        model: Model,
+        objective: AnyObjective,
+        *,
+        seed: int,
+        batch: int,
+        dropout: Mapping[str, float],
+        drop_all: float = 0.0,
     ) -> None:
         super().__init__()
         self.model = model
@@ -128,6 +138,7 @@ class TrainingLoss(nn.Module):
         self.seed = seed
         self.batch = batch
         self.dropout = dict(sorted(dropout.items()))
+        self.drop_all = drop_all
 
     def forward(
         self, x0: Tensor, conditions: Mapping[str, Sequence[Any]], positions: Tensor, mask: Tensor | None = None
@@ -160,11 +171,14 @@ class TrainingLoss(nn.Module):
         return self.objective.losses(denoiser, x0, t, eps, cond, mask)
 
     def _drop(self, conditions: Mapping[str, Sequence[Any]], seeds: Seeds) -> dict[str, list[Any]]:
-        """Leave conditions out at random, each on its own."""
+        """Leave conditions out at random, each on its own and all together."""
         if not self.dropout:
             return {}
-        draws = seeds.uniform((len(self.dropout),), stream=DROP_CONDITION).T.tolist()
+        draws = seeds.uniform((len(self.dropout),), stream=DROP_CONDITION)
+        kept = draws >= torch.tensor(list(self.dropout.values()), dtype=draws.dtype)
+        if self.drop_all:
+            kept &= (seeds.uniform((), stream=DROP_ALL) >= self.drop_all)[:, None]
         return {
-            name: [None if u < rate else value for u, value in zip(draw, conditions[name], strict=True)]
-            for (name, rate), draw in zip(self.dropout.items(), draws, strict=True)
+            name: [value if keep else None for value, keep in zip(conditions[name], each, strict=True)]
+            for name, each in zip(self.dropout, kept.T.tolist(), strict=True)
         }
