@@ -25,8 +25,8 @@ class FlowMap(Distillation):
     shortest step is the teacher's.
 
     The mean x_0 from t to s, which `Denoiser.toward` is to give, is that from t to m and that from m to s weighted by
-    what they add to alpha / sigma. This is the paper's identity of average velocities for any schedule; where the student
-    obeys it and is the teacher at s = t, it is the teacher's flow map. Nothing is differentiated by t or s.
+    what they add to alpha / sigma: the paper's identity of average velocities, on any schedule. A student that obeys it
+    and is the teacher at s = t is the teacher's flow map. Nothing is differentiated by t or s.
 
     Parameters
     ----------

@@ -139,7 +139,7 @@ class Ladder:
         assert receipt.teacher is not None
         student = load(run.model).to(self.processes.fabric.device)
         figures = outcome.progress.figures
-        student.config = _with_loss(student.config, figures.get("loss"))
+        student.config = _with_loss(parts.recipe, figures.get("loss"))
         student.save(run.model, figures)
         judged = judge(student)
         row = Row.of(
@@ -175,8 +175,10 @@ def _settings(plan: Plan) -> dict[str, Any]:
     return {"sampler": sample.sampler, "steps": sample.steps, "grid": sample.grid, "guidance": sample.guidance}
 
 
-def _with_loss(config: Any, loss: float | None) -> Any:
+def _with_loss(recipe: Recipe, loss: float | None) -> Recipe:
     """Note what validation measured in the lineage."""
-    *before, last = config.distilled.rungs
+    made = recipe.distilled
+    assert made is not None
+    *before, last = made.rungs
     rungs = [*before, last.model_copy(update={"loss": loss})]
-    return config.model_copy(update={"distilled": config.distilled.model_copy(update={"rungs": rungs})})
+    return recipe.model_copy(update={"distilled": made.model_copy(update={"rungs": rungs})})

@@ -51,4 +51,4 @@ class Match(Distillation):
     ) -> Tensor:
         """Compare with the teacher at x_t."""
         x_t = noised(denoiser.schedule, x0, t, eps)
-        return self.distance(denoiser, x_t, t, self.teacher.x0(x_t, t, cond), cond, mask)
+        return self.distance(denoiser, x_t, t, self.teacher.x0(x_t, t, cond, mask), cond, mask)

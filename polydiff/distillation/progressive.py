@@ -66,7 +66,7 @@ class Progressive(Distillation):
         """Walk the teacher from x_t, and compare with the x_0 that leads there at once."""
         x_t = noised(denoiser.schedule, x0, t, eps)
         walk = self.walks[torch.searchsorted(-self.walks[:, 0].contiguous(), -t.cpu())]
-        target = landing(lambda x, at: self.teacher.x0(x, at, cond), denoiser.schedule, x_t, walk)
+        target = landing(lambda x, at: self.teacher.x0(x, at, cond, mask), denoiser.schedule, x_t, walk)
         return self.distance(denoiser, x_t, t, target, cond, mask)
 
 

@@ -68,9 +68,10 @@ class Request:
         """The model's folder, as given."""
         return Path(self.model)
 
-    def overrides_of(self, *, sample: bool) -> Sequence[str]:
-        """Give the overrides of how the teacher is sampled, or all others."""
-        return [each for each in self.overrides if (each.split("=")[0].split(".")[0] == "sample") is sample]
+    @property
+    def overrides_of_training(self) -> Sequence[str]:
+        """Give the overrides but for those of how the teacher is sampled."""
+        return [each for each in self.overrides if each.split("=")[0].split(".")[0] != "sample"]
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain data."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from polydiff.recipe.component import Component
 from polydiff.recipe.dump import dump
-from polydiff.recipe.schema import AnyRecipe, DataConfig, ModelConfig, Recipe
+from polydiff.recipe.schema import AnyRecipe, DataConfig, DistillConfig, DistilledConfig, ModelConfig, Recipe
 
 
 def card(config: ModelConfig, figures: Mapping[str, float]) -> str:
@@ -22,12 +22,13 @@ def card(config: ModelConfig, figures: Mapping[str, float]) -> str:
         What validation measured, by name; may be empty.
     """
     if isinstance(config, Recipe):
-        config = config.model_copy(update={"data": without_folders(config.data)})
+        config = config.model_copy(update={"data": without_folders(config.data), "distill": _without_folder(config)})
     parts = [
         f"# {config.modality.capitalize()} diffusion model",
         f"Made with polydiff; to use it takes polydiff and the plugin of the modality `{config.modality}`. Its weights "
         "are in `weights.safetensors`; nothing here is a pickle.",
         trained_on(config) if isinstance(config, Recipe) else "",
+        _distilled(config.distilled) if config.distilled else "",
         _conditions(config),
         _usage(config),
         figures_table(figures),
@@ -48,6 +49,29 @@ def without_folders(data: DataConfig) -> DataConfig:
         return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
     return data.model_copy(update={"source": shorten(data.source), "validation": shorten(data.validation)})
+
+
+def _without_folder(recipe: Recipe) -> DistillConfig | None:
+    """Leave the folder of a teacher away: its weights' digest says which model it is."""
+    return recipe.distill and recipe.distill.model_copy(update={"teacher": Path(recipe.distill.teacher).name})
+
+
+def _distilled(made: DistilledConfig) -> str:
+    low, high = made.scales
+    guidance = f"{low:g}" if low == high else f"{low:g} to {high:g}, as it is told"
+    losses = ["" if rung.loss is None else f"{rung.loss:.4g}" for rung in made.rungs]
+    rows = [
+        f"| `{rung.method}` | {rung.steps} | {loss} | `{rung.teacher[:12]}` |"
+        for rung, loss in zip(made.rungs, losses, strict=True)
+    ]
+    return "\n".join(
+        [
+            f"## Distilled\n\nFrom a larger number of steps, with guidance of {guidance} built in.\n",
+            "| method | steps | validation loss | SHA-256 of the teacher's weights |",
+            "|---|---|---|---|",
+            *rows,
+        ]
+    )
 
 
 def trained_on(recipe: AnyRecipe) -> str:

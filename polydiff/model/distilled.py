@@ -33,6 +33,18 @@ def check(config: ModelConfig, chosen: SampleConfig) -> None:
         raise UsageError(f"this model was distilled to {steps} on a time grid of its own, and takes no other")
 
 
+def check_avoided(config: ModelConfig) -> None:
+    """Refuse to lead a distilled model away from anything.
+
+    Raises
+    ------
+    UsageError
+        When it is one.
+    """
+    if config.distilled is not None:
+        raise UsageError("guidance is built into this distilled model, which was never led away from anything else")
+
+
 def scale_of(guidance: Sequence[Component]) -> float:
     """Give the scale of classifier-free guidance in a chain, 1 where there is none."""
     return next((float(each.options["scale"]) for each in guidance if each.name == "cfg"), 1.0)

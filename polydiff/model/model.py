@@ -217,6 +217,7 @@ class Model(nn.Module):
         if guidance is not None:
             check_asked(chosen.guidance, conditions or {}, avoided or {}, self.conditioners)
         if avoided:
+            distilled.check_avoided(self.config)
             check_avoided(chosen.guidance)
         shape = self.codec.shape if shape is None else shape
         method: Sampler = build(SamplerSpec, chosen.sampler)
@@ -242,9 +243,15 @@ class Model(nn.Module):
             raise
         return Windowed(self.denoiser, window) if windowed else self.denoiser
 
-    def guided(self, chosen: SampleConfig, shape: tuple[int, ...]) -> Denoiser:
-        """Give what denoises samples of a shape with the guidance of the settings, which students have built in."""
-        denoiser = self._denoiser(shape)
+    def guided(self, chosen: SampleConfig, shape: tuple[int, ...], network: Denoiser | None = None) -> Denoiser:
+        """Give what denoises samples of a shape with the guidance of the settings, which students have built in.
+
+        Parameters
+        ----------
+        network
+            What is guided, by default what denoises samples of that shape without.
+        """
+        denoiser = network or self._denoiser(shape)
         if self.config.distilled is not None:
             return denoiser
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from polydiff.core.condition import Condition
-from polydiff.core.denoiser import Denoiser, per_sample
+from polydiff.core.denoiser import Around, Denoiser, NetworkDenoiser, per_sample
 from polydiff.core.noise import DISTILL, Seeds
 from polydiff.core.schedule import Schedule
 from polydiff.errors import ModelError, UsageError
-from polydiff.guidance.base import ALWAYS
+from polydiff.guidance.base import ALWAYS, Guidance
 from polydiff.guidance.cfg import ClassifierFree
 from polydiff.model.distilled import SCALE
 from polydiff.model.loading import load
@@ -24,6 +24,9 @@ from polydiff.plugins.specs import BackboneSpec
 from polydiff.recipe.build import complete
 from polydiff.recipe.component import Component
 from polydiff.recipe.schema import DistillConfig
+
+Rows = Tensor | slice
+"""Which samples of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Teacher:
         self.model = model.eval().requires_grad_(False)
         self.guidance = tuple(guidance)
         self.scales = scales
+        self._network = _Masked(self.model.denoiser)
         self.denoiser = self._guided()
 
     @classmethod
@@ -112,13 +116,14 @@ class Teacher:
         fit = {
             name: tensor
             for name, tensor in self.model.state_dict().items()
-            if (ours == its or not name.startswith("denoiser.")) and name in places and places[name].shape == tensor.shape
+            if (ours == its or not name.startswith("denoiser.")) and _has_place(tensor, places.get(name))
         }
         student.load_state_dict(fit, strict=False)
 
     def tell(self, student: Model, values: Mapping[str, Sequence[Any]], seeds: Seeds) -> Told:
         """Make the conditions of a batch of raw values, one for each sample of `seeds`."""
-        self._follow(student.device)
+        if self.model.device != student.device:
+            self.model.to(student.device)
         if self.scales is None:
             return Told(student.condition(values), self.model.condition(values, self.guidance), None, seeds)
         low, high = self.scales
@@ -128,28 +133,50 @@ class Teacher:
         return Told(student.condition(told), self.model.condition(known), scale, seeds)
 
     @torch.no_grad()
-    def x0(self, x_t: Tensor, t: Tensor, told: Told) -> Tensor:
-        """Give the guided estimate of x_0, as `x_t`; `t` is () or (B,)."""
+    def x0(self, x_t: Tensor, t: Tensor, told: Told, mask: Tensor | None = None) -> Tensor:
+        """Give the guided estimate of x_0, as `x_t`.
+
+        Parameters
+        ----------
+        t
+            () or (B,).
+        mask
+            As training has it: for networks that are told of it.
+        """
+        denoiser, every = self.denoiser, slice(None)
+        if not isinstance(denoiser, Guidance) or denoiser.interval == ALWAYS or t.ndim == 0:
+            return self._estimate(every, every, x_t, t, told, mask)
+        low, high = denoiser.interval
+        inside = (t >= low) & (t <= high)  # those are evaluated twice, the others once
+        x0 = torch.empty_like(x_t)
+        for some in (inside, ~inside):
+            if some.any():
+                rows = some.to(x_t.device)
+                x0[rows] = self._estimate(some, rows, x_t, t, told, mask)
+        return x0
+
+    def _estimate(self, some: Rows, rows: Rows, x_t: Tensor, t: Tensor, told: Told, mask: Tensor | None) -> Tensor:
+        """Evaluate some samples: `rows` are `some` where `x_t` is."""
         denoiser = self.denoiser
+        self._network.mask = None if mask is None else mask.expand(len(x_t), *mask.shape[1:])[rows]
         if isinstance(denoiser, _ScaleOfEach):
             assert told.scale is not None
-            denoiser = denoiser.copied(scales=told.scale)
-        x0: Tensor = denoiser(x_t, t, told.teacher)
+            denoiser = denoiser.copied(scales=told.scale[some])
+        x0: Tensor = denoiser(x_t[rows], t[some] if t.ndim else t, told.teacher and told.teacher[rows])
         return x0
 
     def _guided(self) -> Denoiser:
-        sample = self.model.config.sample.model_copy(update={"guidance": list(self.guidance)})
         if self.scales is None or self.told_scale:
-            return _of_no_walk(self.model.guided(sample, self.model.codec.shape))
+            sample = self.model.config.sample.model_copy(update={"guidance": list(self.guidance)})
+            return _of_no_walk(self.model.guided(sample, self.model.codec.shape, self._network))
         cfg = Component("cfg") if not self.guidance else self.guidance[0]
         if cfg.name != "cfg" or len(self.guidance) > 1 or cfg.options.get("rescale"):
             raise UsageError("a range of guidance can be learnt of 'cfg' alone, and that without rescale")
-        return _ScaleOfEach(self.model.denoiser, tuple(cfg.options.get("interval", ALWAYS)))
+        return _ScaleOfEach(self._network, tuple(cfg.options.get("interval", ALWAYS)))
 
-    def _follow(self, device: torch.device) -> None:
-        """Be where the student is."""
-        if self.model.device != device:
-            self.model.to(device)
+
+def _has_place(tensor: Tensor, place: Tensor | None) -> bool:
+    return place is not None and place.shape == tensor.shape
 
 
 def _of_no_walk(guided: Denoiser) -> Denoiser:
@@ -157,6 +184,19 @@ def _of_no_walk(guided: Denoiser) -> Denoiser:
     if any(each is not guided for each in guided.along(torch.tensor([1.0, 0.5, 0.0], dtype=torch.float64))):
         raise UsageError("guidance that depends on the steps of a walk (cfg++, apg with momentum) cannot be learnt")
     return guided
+
+
+class _Masked(Around):
+    """A network that is told of the mask of a batch, of which guidance may make several copies."""
+
+    denoiser: NetworkDenoiser
+    mask: Tensor | None = None
+
+    def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
+        mask = self.mask
+        copies = None if mask is None else mask.repeat(len(x_t) // len(mask), *(1,) * (mask.ndim - 1))
+        x0: Tensor = self.denoiser(x_t, t, cond, copies)
+        return x0
 
 
 class _ScaleOfEach(ClassifierFree):

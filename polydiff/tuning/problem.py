@@ -108,8 +108,10 @@ def pose(
     Raises
     ------
     UsageError
-        When there is guidance and no condition, or the reference is not finite.
+        When the model is distilled, there is guidance and no condition, or the reference is not finite.
     """
+    if model.config.distilled is not None:
+        raise UsageError("a distilled model has no trajectories to compare samplers on: it is made for its own steps")
     chosen = model.settings(guidance=guidance)
     if guidance is not None:
         check_asked(chosen.guidance, conditions, (), model.conditioners)
