@@ -18,6 +18,9 @@ from polydiff.nn.autoencoder import Autoencoder
 FITTED = 256
 """How many contents `fit` measures at most."""
 
+CONSTANT = 1e-6
+"""The standard deviation, over the largest of all latents, below which a channel's changes are rounding."""
+
 
 class Latent(Codec):
     """What an autoencoder makes of what another codec encodes, each channel standardised.
@@ -96,7 +99,8 @@ class Latent(Codec):
         values = torch.stack(latents).transpose(0, 1).flatten(1).double()
         self.mean.copy_(values.mean(1).view_as(self.mean))
         std = values.std(1, correction=0)
-        self.std.copy_(torch.where(std > 0, std, 1.0).view_as(self.std))
+        changes = std > CONSTANT * values.abs().max()
+        self.std.copy_(torch.where(changes, std, 1.0).view_as(self.std))
 
     def encode(self, content: Any) -> Tensor:
         """Encode a content; raises as the codec of the data does."""
@@ -105,7 +109,7 @@ class Latent(Codec):
     @torch.no_grad()
     def decode(self, x: Tensor) -> list[Any]:
         """Make contents of latents, (B, C, *), of any size that the autoencoder takes."""
-        latents = x.detach().float() * self.std + self.mean
+        latents = x.detach().to(self.mean.dtype) * self.std + self.mean
         return [content for z in latents for content in self.codec.decode(self.autoencoder.decode(z[None]))]
 
     def cut(self, content: Any, size: str) -> Any:

@@ -13,11 +13,11 @@ import torch
 from polydiff.model.model import Model
 from polydiff.plugins.host import Host, host
 from polydiff.recipe.load import load_recipe
-from polydiff.training.assemble import Parts, assemble
+from polydiff.training.assemble import AnyParts, Parts, assemble
 from polydiff.training.processes import Processes, launch
 from polydiff.training.record import Run
 from polydiff.training.train import train
-from polydiff.training.validation import Estimate, Validator
+from polydiff.training.validation import Estimate
 
 _SHAKE = 0.05
 
@@ -41,18 +41,38 @@ class Trained:
 
 def build_parts(recipe: str, overrides: Sequence[str]) -> Parts:
     """Build all that a recipe file, or a preset, names."""
-    path = Path(recipe)
-    return assemble(load_recipe(path if path.is_file() else host().preset(recipe), overrides))
+    parts = _assembled(recipe, overrides)
+    assert isinstance(parts, Parts), f"{recipe} is the recipe of a codec"
+    return parts
 
 
-def train_briefly(parts: Parts, folder: Path) -> Trained:
+def train_briefly(parts: AnyParts, folder: Path) -> Trained:
     """Train on one process of the CPU, observed by no plugin."""
     processes = launch(accelerator="cpu", precision=parts.recipe.train.precision)
     run = Run(folder, parts.recipe)
     before = _validate(parts, processes)
     outcome = train(parts, run, processes, host=Host())
     assert outcome.reason == "finished", f"the run ended by {outcome.reason}"
-    return Trained(folder, before, Estimate(**outcome.progress.figures))
+    figures = outcome.progress.figures
+    return Trained(folder, before, Estimate(figures["loss"], figures["ci"]))
+
+
+def train_codec(recipe: str, overrides: Sequence[str], folder: Path) -> Path:
+    """Train a codec by a recipe file or a preset, and give its run folder, for a model of its latents.
+
+    Raises
+    ------
+    AssertionError
+        Unless the loss on held-out data falls by more than it is uncertain.
+    """
+    trained = train_briefly(_assembled(recipe, overrides), folder / "codec")
+    assert trained.after.loss + trained.after.ci < trained.before.loss, "the codec has learnt nothing"
+    return trained.folder
+
+
+def _assembled(recipe: str, overrides: Sequence[str]) -> AnyParts:
+    path = Path(recipe)
+    return assemble(load_recipe(path if path.is_file() else host().preset(recipe), overrides))
 
 
 def shaken(model: Model) -> Model:
@@ -70,16 +90,8 @@ def raw_conditions(parts: Parts, count: int) -> dict[str, list[Any]]:
     return {name: [item.conditions[name] for item in items] for name in parts.recipe.conditions}
 
 
-def _validate(parts: Parts, processes: Processes) -> Estimate:
+def _validate(parts: AnyParts, processes: Processes) -> Estimate:
     assert parts.held_out is not None, "the recipe holds nothing out: set data.holdout"
-    config = parts.recipe.train
-    validator = Validator(
-        parts.objective,
-        parts.held_out,
-        config.validation,
-        seed=config.seed,
-        batch=config.batch,
-        workers=0,
-        processes=processes,
-    )
+    validator = parts.validator(parts.recipe.train.batch, processes)
+    assert validator is not None
     return validator(copy.deepcopy(parts.model).eval()).total

@@ -59,6 +59,8 @@ class TokenAutoencoder(Autoencoder):
         When an option is out of its range, or the data have no coordinates.
     """
 
+    start: Tensor
+
     def __init__(
         self,
         data_shape: tuple[int, ...],
@@ -90,7 +92,8 @@ class TokenAutoencoder(Autoencoder):
         self.enter = nn.Linear(latent, width)
         self.places = nn.Parameter(QUERY_STD * torch.randn(tokens, width))
         self.unfold = nn.ModuleList(_Layer(width, options) for _ in range(layers))
-        self.start = nn.Linear(2 * COORDINATES * octaves + COORDINATES, width)
+        self.register_buffer("start", gaussian_sequence(self.points))
+        self.depart = nn.Linear(2 * COORDINATES * octaves + COORDINATES, width)
         self.write = nn.ModuleList(_Layer(width, options, context=True) for _ in range(rounds))
         self.leave = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, channels))
 
@@ -122,8 +125,8 @@ class TokenAutoencoder(Autoencoder):
         h = self.enter(z.transpose(1, 2)) + self.places
         for layer in self.unfold:
             h = layer(h)
-        start = gaussian_sequence(self.points).to(z)
-        points = self.start(torch.cat([start, fourier_features(start, self.octaves)], -1)).expand(len(z), -1, -1)
+        points = self.depart(torch.cat([self.start, fourier_features(self.start, self.octaves)], -1))
+        points = points.expand(len(z), -1, -1)
         for layer in self.write:
             points = layer(points, h)
         x: Tensor = self.leave(points).transpose(1, 2)
@@ -157,17 +160,14 @@ class _Layer(nn.Module):
 
 
 def gaussian_sequence(count: int) -> Tensor:
-    """Give `count` points of a sequence that is distributed as N(0, 1) in three dimensions, evenly at every length.
+    """Give the first `count` points of a sequence that fills space as N(0, 1) does, evenly at every length.
 
-    The additive recurrence with the powers of 1 / g, where g is the real root of g^4 = g + 1 (Roberts 2018, "The
-    unreasonable effectiveness of quasirandom sequences"), through the inverse of the normal distribution.
+    Sobol's, scrambled (Owen 1998), through the inverse of the normal distribution.
 
     Returns
     -------
     Tensor
         (count, 3) float32.
     """
-    root = 1.2207440846057596
-    steps = torch.tensor([root**-1, root**-2, root**-3], dtype=torch.float64)
-    uniform = (0.5 + torch.arange(1, count + 1, dtype=torch.float64)[:, None] * steps) % 1
+    uniform = torch.quasirandom.SobolEngine(COORDINATES, scramble=True, seed=0).draw(count, dtype=torch.float64)
     return (math.sqrt(2) * torch.erfinv(2 * uniform - 1)).float()
