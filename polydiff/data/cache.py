@@ -117,5 +117,5 @@ def _load(path: Path) -> Arrays:
 def _crc(arrays: Arrays) -> str:
     total = 0
     for name in sorted(arrays):
-        total = zlib.crc32(np.ascontiguousarray(arrays[name]), total)
+        total = zlib.crc32(np.ascontiguousarray(arrays[name]).data, total)
     return str(total)

@@ -191,7 +191,7 @@ def tabled(folder: type[FolderSource], place: Callable[..., Table]) -> Callable[
 
     def table(**options: Any) -> FolderSource:
         rows = place(**{name: options.pop(name) for name in of_place if name in options})
-        return folder(rows, **options)  # type: ignore[arg-type]  # the folders of plugins say that they take a `Path`
+        return folder(rows, **options)
 
     hints = get_type_hints(place, localns={"Table": Table})
     parameters = [each.replace(annotation=hints[each.name], kind=each.KEYWORD_ONLY) for each in of_place.values()]

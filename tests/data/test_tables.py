@@ -279,6 +279,27 @@ def test_without_network_there_is_one_line_and_no_waiting(monkeypatch, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_data_set_of_the_hub_is_fetched_by_split(monkeypatch, write):
+    """As far as that goes without the hub: its files lie here."""
+    files = {
+        "train": str(write("1.parquet", text=cells([b"a", b"b"]))),
+        "test": str(write("2.parquet", text=cells([b"c"]))),
+    }
+    real, asked = datasets.load_dataset_builder, []
+
+    def builder(*args, **options):
+        asked.append((args, options))
+        return real("parquet", data_files=files)
+
+    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", lambda *_, **__: None)
+    monkeypatch.setattr("datasets.load_dataset_builder", builder)
+    assert read(Texts(hugging_face(repo="a/b"))) == ["a", "b"]
+    assert read(Texts(hugging_face(repo="a/b", config="big", split="test", revision="v1"))) == ["c"]
+    assert asked == [(("a/b", None), {"revision": None}), (("a/b", "big"), {"revision": "v1"})]
+    with pytest.raises(DataError, match="a/b: unknown split 'tset'; did you mean 'test'"):
+        hugging_face(repo="a/b", split="tset")
+
+
 def test_the_kinds_that_hold_no_files_are_refused(monkeypatch):
     class Builder:
         __module__ = "datasets.packaged_modules.imagefolder.imagefolder"
