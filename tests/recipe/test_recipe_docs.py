@@ -6,7 +6,15 @@ from pathlib import Path
 
 from polydiff.core.prediction import PREDICTIONS
 from polydiff.plugins.host import Host
-from polydiff.plugins.specs import ConditionerSpec, GuidanceSpec, SamplerSpec, ScheduleSpec, TimesSpec, WeightingSpec
+from polydiff.plugins.specs import (
+    ConditionerSpec,
+    DistillationSpec,
+    GuidanceSpec,
+    SamplerSpec,
+    ScheduleSpec,
+    TimesSpec,
+    WeightingSpec,
+)
 from polydiff.recipe.build import ENGINE, ENGINE_GRID
 from polydiff.recipe.options import Options, plain
 from polydiff.recipe.schema import Recipe
@@ -14,7 +22,15 @@ from polydiff.recipe.shape import slot
 from polydiff.sampling.grid import GRIDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
-KINDS = (ScheduleSpec, SamplerSpec, GuidanceSpec, ConditionerSpec, TimesSpec, WeightingSpec)
+KINDS = (
+    ScheduleSpec,
+    SamplerSpec,
+    GuidanceSpec,
+    ConditionerSpec,
+    TimesSpec,
+    WeightingSpec,
+    DistillationSpec,
+)
 
 
 def rows(columns):
