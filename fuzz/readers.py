@@ -112,7 +112,7 @@ modality: image
 codec: {name: pixels, size: 8, channels: 1}
 backbone: {name: unet2d, channels: 8, multipliers: [1, 2], blocks: 1, attention: []}
 conditions: {label: {name: class, dropout: 0.1}}
-schedule: {name: shifted, schedule: cosine, scale: 0.5}
+schedule: {name: shifted, base: cosine, scale: 0.5}
 prediction: v
 data:
   source: {name: digits}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from polydiff.cli.errors import INTERRUPTED
-from polydiff.errors import UsageError, printable
+from polydiff.errors import DataError, UsageError, printable
 from polydiff.plugins.host import host
 from polydiff.plugins.specs import PresetSpec
 
@@ -77,7 +77,7 @@ def train(
     if out is not None and not resume:
         _check_new(out)
     overrides = (*overrides, f"train.precision={precision}") if precision else overrides
-    parts = assemble(_resumed(recipe, out, overrides) if resume else _new(recipe, overrides))
+    parts = _assembled(_resumed(recipe, out, overrides)) if resume else assemble(_new(recipe, overrides))
     accepted = check_changes(Path(recipe), parts.recipe, accept=accept_changes) if resume else []
     if print_recipe:
         _print(parts.recipe)
@@ -109,6 +109,8 @@ def _new(recipe: str, overrides: Sequence[str]) -> Recipe:
     from polydiff.recipe.load import load_recipe  # noqa: PLC0415
 
     path = Path(recipe)
+    if (path / "model.yaml").is_file():
+        raise UsageError(f"{path} is a model, which is trained already; its run folder can go on: --resume")
     if (path / "recipe.yaml").exists():
         raise UsageError(f"{path} is a run; to go on with it: polydiff train {path} --resume")
     if path.is_dir() and not any(entry.spec.name == recipe for entry in host().all(PresetSpec)):
@@ -135,6 +137,21 @@ def _alone() -> int:
     if place.count > 1:
         raise UsageError(f"--dry-run takes one process, and {place.starter} has started {place.count}")
     return 1
+
+
+def _assembled(recipe: Recipe) -> Parts:
+    """Assemble what a run goes on with; where its source does not find its data, say how to tell where they are."""
+    from polydiff.training.assemble import assemble  # noqa: PLC0415
+
+    try:
+        return assemble(recipe)
+    except DataError as error:
+        for option, value in recipe.data.source.options.items():
+            places = value if isinstance(value, list) else [value]
+            if any(isinstance(place, str) and place and place in str(error) for place in places):
+                ways = f"--accept-changes data.source.{option}=PLACE says where they are now"
+                raise DataError(f"{error}; the run goes on with the data that it began with: {ways}") from error
+        raise
 
 
 def _print(recipe: Recipe) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from polydiff.conditioning.conditioner import Conditioner
 from polydiff.core.condition import Condition
 from polydiff.core.denoiser import Denoiser
-from polydiff.errors import UsageError
+from polydiff.errors import ModelError, UsageError
 from polydiff.model.conditions import make
 from polydiff.plugins.specs import GuidanceSpec
 from polydiff.recipe.build import models_named
@@ -56,7 +56,10 @@ class Companions:
         if path not in self._loaded:
             from polydiff.model.loading import load  # noqa: PLC0415 (it imports `Model`, which has companions)
 
-            self._loaded[path] = load(path)
+            try:
+                self._loaded[path] = load(path)
+            except ModelError as error:
+                raise ModelError(f"{error}; the model's guidance asks it, another can be given (--guidance)") from error
             _check(path, self._loaded[path], model)
         return self._loaded[path].to(model.device)
 

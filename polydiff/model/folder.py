@@ -41,11 +41,15 @@ def find(path: str | Path) -> Path:
         When there is neither.
     """
     path = Path(path)
+    if path.is_file():
+        raise ModelError(f"{path} is a file; name the folder that it is in")
     if not path.is_dir():
         raise ModelError(f"{path}: no such model folder or run folder")
     for folder in (path, path / "model"):
         if any((folder / name).exists() for name in (MANIFEST, CONFIG, WEIGHTS)):
             return folder
+    if (path / "recipe.yaml").is_file():
+        raise ModelError(f"{path} is a run without a model yet; polydiff train {path} --resume goes on to its end")
     raise ModelError(f"{path} holds no model: neither {MANIFEST} nor model/{MANIFEST} is there")
 
 

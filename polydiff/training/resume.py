@@ -72,6 +72,8 @@ def resumed_recipe(folder: Path, overrides: Sequence[str]) -> Recipe:
         When an override is none that can be made.
     """
     path = folder / "recipe.yaml"
+    if not path.is_file() and (folder / "model.yaml").is_file():
+        raise UsageError(f"{folder} is a model, without the checkpoints that a run goes on from; resume its run folder")
     if not path.is_file():
         raise UsageError(f"{folder} is no run folder: there is no {path.name} in it")
     return load_recipe(path, overrides)

@@ -1,5 +1,6 @@
 """Finding the files of a folder."""
 
+import json
 import os
 
 import pytest
@@ -51,6 +52,13 @@ def test_unicode_names(folder):
     result = scan(folder("Käse/🧀 \n.png"), KINDS)
     assert (names(result), result.found[0].label) == (["Käse/🧀 \\n.png"], "Käse")
     assert result.found[0].path.exists()
+
+
+def test_a_table_may_name_what_no_file_system_could_hold(folder):
+    root = folder("a.png")
+    (root / "metadata.jsonl").write_text(json.dumps({"file_name": "x" * 5000}) + "\n")
+    (line,) = scan(root, KINDS).unreadable
+    assert "there is no such file" in line
 
 
 def test_a_name_that_is_no_unicode_can_be_printed(folder):
