@@ -119,10 +119,10 @@ class TextPretrained(Conditioner):
 
     def unread(self, text: str) -> str:
         """Say what is cut off a prompt."""
-        ids = self.encoder.ids(_plain(parse_prompt(text)))
-        if len(ids) <= self.length:
-            return ""
-        left_out: str = self.encoder.tokenizer.decode(ids[self.length :], skip_special_tokens=True)
+        tokenizer = self.encoder.tokenizer
+        ids = tokenizer(_plain(parse_prompt(text)), add_special_tokens=False, verbose=False)["input_ids"]
+        read = self.length - tokenizer.num_special_tokens_to_add()
+        left_out: str = tokenizer.decode(ids[max(0, read) :])
         return left_out.strip()
 
     def describe(self, value: Sequence[Span]) -> str:

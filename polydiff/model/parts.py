@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from torch import nn
 
@@ -11,6 +12,7 @@ from polydiff.core.denoiser import NetworkDenoiser
 from polydiff.data.codec import Codec
 from polydiff.errors import UsageError
 from polydiff.model.conditions import total_dims
+from polydiff.model.reading import with_content
 from polydiff.nn.time_embedding import TimeEmbedding
 from polydiff.plugins.specs import BackboneSpec, CodecSpec, ConditionerSpec, ScheduleSpec
 from polydiff.recipe.build import build, build_prediction, build_times
@@ -27,7 +29,10 @@ def build_parts(config: ModelConfig) -> tuple[Codec, NetworkDenoiser, dict[str, 
     for name, condition in config.conditions.items():
         if hasattr(nn.ModuleDict(), name):
             raise condition.error("torch keeps this name for itself; give the fact another")
-    conditioners = {name: build(ConditionerSpec, condition) for name, condition in config.conditions.items()}
+    read = partial(with_content, modality=modality)
+    conditioners = {
+        name: build(ConditionerSpec, condition, codec=codec, read=read) for name, condition in config.conditions.items()
+    }
     condition = total_dims(config, conditioners)
     if config.flow_map:
         condition = replace(condition, vector=condition.vector or WIDTH)

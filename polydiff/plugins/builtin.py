@@ -150,6 +150,7 @@ def polydiff_conditioners() -> Iterable[ConditionerSpec]:
         ConditionerSpec("class", "polydiff.conditioning.class_label:ClassLabel", "one class among several"),
         ConditionerSpec("multi-label", "polydiff.conditioning.multi_label:MultiLabel", "any number of classes"),
         ConditionerSpec("vector", "polydiff.conditioning.vector:Vector", "numbers, standardised"),
+        ConditionerSpec("tensor", "polydiff.conditioning.tensor:TensorInput", "a content of the same kind, as channels"),
         ConditionerSpec("text", "polydiff.conditioning.text:Text", "texts of any language, trained jointly"),
         ConditionerSpec(
             "text-pretrained",

@@ -23,6 +23,7 @@ from polydiff.plugins.specs import (
     AutoencoderSpec,
     BackboneSpec,
     CodecSpec,
+    ConditionerSpec,
     DistillationSpec,
     GuidanceSpec,
     ReconstructionSpec,
@@ -44,6 +45,7 @@ ENGINE: Mapping[type[Spec], Collection[str]] = {
     AutoencoderSpec: {"data_shape"},
     ReconstructionSpec: {"codec"},
     GuidanceSpec: {"denoiser", "codec"},
+    ConditionerSpec: {"codec", "read"},
     DistillationSpec: {"teacher", "weighting", "positions"},
 }
 """What the engine passes to the targets of a kind, and no recipe may set."""
@@ -51,7 +53,7 @@ ENGINE: Mapping[type[Spec], Collection[str]] = {
 NESTED: Mapping[type, type[Spec]] = {Schedule: ScheduleSpec, Codec: CodecSpec, Autoencoder: AutoencoderSpec}
 """What an option names that is itself a component, by the option's type; an autoencoder stands beside a `codec`."""
 
-OFFERED = {"codec", "positions"}
+OFFERED = {"codec", "positions", "read"}
 """What of it a target may do without."""
 
 ENGINE_GRID = ("schedule", "steps")

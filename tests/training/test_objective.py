@@ -113,3 +113,21 @@ def test_conditions_are_dropped_at_their_rate(loss_of, monkeypatch):
     assert (known[0.0], known[1.0]) == (4000, 0)
     assert abs(known[0.25] - 3000) < 4 * math.sqrt(4000 * 0.25 * 0.75)
     assert all(value in (None, i % 2) for i, value in enumerate(kept[0.25]))
+
+
+def test_conditions_are_left_out_together_besides(toy_model, monkeypatch):
+    """Of two conditions that are each left out by a quarter, all are by a third and a sixteenth of the rest."""
+    loss = TrainingLoss(
+        toy_model("a", "b"), UNIFORM, seed=3, batch=8, dropout={"label": 0.25, "other": 0.25}, drop_all=1 / 3
+    )
+    kept = {}
+    monkeypatch.setattr(loss.model, "condition", kept.update)
+    x, conditions, *rest = batch_at(torch.arange(4000))
+    loss(x, {**conditions, "other": conditions["label"]}, *rest)
+    one, other = (torch.tensor([value is not None for value in kept[name]]) for name in ("label", "other"))
+    for share, expected in (
+        ((~one & ~other), 1 / 3 + 2 / 3 / 16),
+        ((one & other), 2 / 3 * 9 / 16),
+        ((one & ~other), 2 / 3 * 3 / 16),
+    ):
+        assert abs(share.sum() - 4000 * expected) < 4 * math.sqrt(4000 * expected * (1 - expected))

@@ -11,6 +11,7 @@ from polydiff.plugins.specs import (
     BackboneSpec,
     CheckSpec,
     CodecSpec,
+    ConditionerSpec,
     FileKindSpec,
     MetricSpec,
     ModalitySpec,
@@ -81,6 +82,12 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
 def polydiff_objectives() -> Iterable[ReconstructionSpec]:
     """Give the loss of sounds."""
     yield ReconstructionSpec("stft", "polydiff_audio.reconstruction:SpectralLoss", "spectra at several resolutions")
+
+
+@polydiff.hookimpl
+def polydiff_conditioners() -> Iterable[ConditionerSpec]:
+    """Give the conditioner `sound`, for any modality."""
+    yield ConditionerSpec("sound", "polydiff_audio.sound_conditioner:SoundTokens", "a sound, as tokens")
 
 
 @polydiff.hookimpl

@@ -116,8 +116,8 @@ class Cloud(Conditioner):
         return f"{len(value)} points"
 
     def forward(self, values: Sequence[Sequence[Sequence[float]] | None]) -> Condition:
-        """Make the tokens; where one shape has fewer points than another, the rest are masked out."""
-        length = max((len(value) for value in values if value is not None), default=1)
+        """Make the tokens, always `points` of them; where a shape has fewer points, the rest are masked out."""
+        length = self.points
         device = self.center.device
         x, known = torch.zeros(len(values), length, 3), torch.zeros(len(values), length, dtype=torch.bool)
         for row, value in enumerate(values):

@@ -1,12 +1,14 @@
 """What both networks of points promise."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from polydiff_pointcloud.latent_set import LatentSet
 from polydiff_pointcloud.pv_unet import PVUNet
 from torch import Tensor, nn
 
-from polydiff.core.condition import Condition, ConditionDims
+from polydiff.core.condition import Condition, ConditionDims, add
 from polydiff.core.denoiser import NetworkDenoiser
 from polydiff.core.prediction import prediction
 from polydiff.core.schedule import Cosine
@@ -133,6 +135,20 @@ def test_no_condition_and_the_null_condition_are_bit_identical(network):
     x, log_snr = clouds()
     unconditional = model(x, log_snr)
     assert torch.equal(model(x, log_snr, conditions().null()), unconditional)
+
+
+@networks
+def test_a_dropped_condition_beside_others_is_one_never_given(network):
+    """Whatever stood there, in this sample or in its neighbours."""
+    model = small(network, condition=DIMS)
+    x, log_snr = clouds()
+    one, other = conditions(), replace(conditions(), vector=None, channels=None)
+    one = replace(one, channels=None)
+    never = model(x, log_snr, add([one.null(), other]))
+    for kept in torch.tensor([[False, False, False], [True, False, False], [False, True, False]]):
+        output = model(x, log_snr, add([one.keep(kept), other]))
+        assert torch.equal(output[~kept], never[~kept])
+        assert not kept.any() or (output[kept] - never[kept]).abs().max() > 1e-4
 
 
 @networks
