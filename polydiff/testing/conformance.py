@@ -25,6 +25,7 @@ from polydiff.plugins.host import host
 from polydiff.plugins.specs import SourceSpec
 from polydiff.recipe.build import build
 from polydiff.recipe.component import Component
+from polydiff.testing.sharded import gradients, sharded_gradients
 from polydiff.testing.small_run import Trained, build_parts, raw_conditions, shaken, train_briefly
 from polydiff.training.assemble import Parts
 
@@ -132,6 +133,14 @@ class ModalityConformance:
         channels, *sizes = model.codec.shape
         with pytest.raises(UsageError):
             backbone.check_shape((channels + 1, *sizes))
+
+    def test_sharded_network_is_the_same(self, parts: Parts, model: Model, x: Tensor) -> None:
+        """Output and gradients stay when the network's blocks are gathered one by one, as `--strategy fsdp` does."""
+        values = raw_conditions(parts, len(x))
+        whole, sharded = gradients(model, x, values), sharded_gradients(model, x, values)
+        assert whole.keys() == sharded.keys()
+        for name, expected in whole.items():
+            torch.testing.assert_close(sharded[name], expected, atol=1e-5, rtol=1e-4)
 
     def test_dropped_condition_is_no_condition(self, parts: Parts, model: Model, x: Tensor) -> None:
         """A condition dropped, not known or not given makes the same output, bit for bit; a given one another."""

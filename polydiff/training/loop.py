@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,14 +20,13 @@ from polydiff.recipe.schema import TrainConfig
 from polydiff.training import checkpoint
 from polydiff.training.interrupt import Interrupt
 from polydiff.training.order import Order
-from polydiff.training.preview import Previewer
 from polydiff.training.processes import Processes
 from polydiff.training.record import Metrics, Run
 from polydiff.training.saving import export, save
 from polydiff.training.sharding import is_sharded
 from polydiff.training.state import TrainState
 from polydiff.training.step import Stepper
-from polydiff.training.validation import Validator
+from polydiff.training.validation import Judge
 
 _log = logging.getLogger(__name__)
 
@@ -55,8 +54,8 @@ class Loop:
     host: Host
     step: Stepper
     order: Order
-    validator: Validator | None
-    previewer: Previewer | None
+    validator: Judge | None
+    previewer: Callable[[Any], bytes] | None
     metrics: Metrics | None
     pace: float | None = None
 

@@ -6,6 +6,7 @@ dimension; the average, the optimiser's moments and the gradients lie as their p
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 
 from torch import Tensor, nn
@@ -30,6 +31,8 @@ def shard(model: nn.Module, mesh: DeviceMesh) -> None:
     """
     if not isinstance(model, Model):
         raise UsageError("strategy fsdp divides diffusion models; a codec is trained by strategy ddp")
+    # Nothing here writes into what a network returns, which is what views of it are dangerous for.
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module")
     for root in (model.backbone, *model.conditioners.values()):
         for name, parameter in root.named_parameters():
             if parameter.ndim == 0:

@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision, Precision
-from lightning_fabric.strategies import ModelParallelStrategy, Strategy
+from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
+from lightning_fabric.strategies.strategy import Strategy
 from torch.distributed.device_mesh import DeviceMesh
 
 from polydiff.errors import UsageError, unknown
@@ -17,7 +18,7 @@ from polydiff.training.layout import Layout
 StrategyName = Literal["auto", "ddp", "fsdp"]
 """How a model is spread over processes: `ddp` gives each all of it, `fsdp` a share; `auto` is `ddp` for several."""
 
-TORCH_FOR_FSDP = (2, 13)
+TORCH_FOR_FSDP = "2.13"
 """The oldest PyTorch that follows gradients through conditions, which are dataclasses, between sharded modules."""
 
 
@@ -59,10 +60,8 @@ def _strategy(name: str, layout: Layout, precision: str) -> str | Strategy:
         return name
     if precision == "16-mixed":
         raise UsageError("strategy fsdp has no gradient scaler for precision 16-mixed; bf16-mixed needs none")
-    if torch.torch_version.TorchVersion(torch.__version__) < TORCH_FOR_FSDP:
-        raise UsageError(
-            f"strategy fsdp needs PyTorch {'.'.join(map(str, TORCH_FOR_FSDP))}; here is {torch.__version__}"
-        )
+    if torch.__version__ < TORCH_FOR_FSDP:  # compares as versions do
+        raise UsageError(f"strategy fsdp needs PyTorch {TORCH_FOR_FSDP} or later; here is {torch.__version__}")
     # What is to be sharded is more than the module that Fabric is given: `stepper` does that.
     return ModelParallelStrategy(lambda module, _: module, data_parallel_size=layout.count, tensor_parallel_size=1)
 

@@ -47,7 +47,7 @@ def test_devices_and_machines_are_those_asked_for(started):
 
 def test_machines_that_do_not_know_of_each_other_are_refused(started):
     started(MASTER_ADDR="10.0.0.1")
-    with pytest.raises(UsageError, match="--nodes 2: NODE_RANK and MASTER_PORT must be set.*by torchrun or srun"):
+    with pytest.raises(UsageError, match=r"--nodes 2: NODE_RANK and MASTER_PORT must be set.*by torchrun or srun"):
         layout(1, 2)
 
 

@@ -22,5 +22,5 @@ def test_what_cannot_be_is_refused(asked, message):
 def test_sharding_has_no_gradient_scaler(monkeypatch):
     monkeypatch.setattr(strategies, "device_type", lambda _: "cuda")
     monkeypatch.setattr("torch.accelerator.device_count", lambda: 1)
-    with pytest.raises(UsageError, match="fsdp has no gradient scaler.*bf16-mixed"):
+    with pytest.raises(UsageError, match=r"fsdp has no gradient scaler.*bf16-mixed"):
         launch(strategy="fsdp", precision="16-mixed")

@@ -123,3 +123,82 @@ def test_sharded_run_equals_the_unsharded_one_and_goes_on_from_anywhere(ranks, t
     assert_same_runs("stopped", "whole", 20, 0)
     one("to-one", "--resume")
     assert_same_runs("to-one", "whole", 20, 1e-5)
+
+
+EQUAL = (
+    *FIXED, "train.steps=50", "train.clip=null", "train.checkpoint={every: 1, keep: 50}", "train.validation.every=50"
+)  # fmt: skip
+
+
+def assert_equal_on_several(several):
+    """Hold a run on two processes to one that takes the same two parts of each step one after the other."""
+    one("toy.yaml", *EQUAL, "train.accumulate=2", "--out", "one")
+    assert_close(gradients(several), gradients("one"), 1e-6)
+    assert any(gradient.abs().max() > 1e-2 for gradient in gradients("one").values())
+    assert losses_of(several) == pytest.approx(losses_of("one"), abs=1e-4)
+    assert 50 in losses_of(several)
+
+
+@pytest.mark.parametrize("strategy", ["ddp", pytest.param("fsdp", marks=pytest.mark.slow)])
+def test_two_processes_have_the_gradients_and_losses_of_two_parts(ranks, strategy):
+    assert ranks("toy.yaml", *EQUAL, "--strategy", strategy, "--out", "two") == [0, 0]
+    assert_equal_on_several("two")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("starter", ["--devices", "--nodes", "torchrun"])
+def test_whoever_starts_two_processes(ranks, tmp_path, starter):
+    """As `--devices 2` and torchrun do on one machine, and as two machines are told of each other."""
+    run = ("train", "toy.yaml", *EQUAL, "--accelerator", "cpu", "--out", "two")
+    together = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(find_free_network_port())}
+    commands = {
+        "--devices": [([BIN / "polydiff", *run, "--devices", "2"], {})],
+        "--nodes": [([BIN / "polydiff", *run, "--nodes", "2"], {**together, "NODE_RANK": str(i)}) for i in range(2)],
+        "torchrun": [([BIN / "torchrun", "--standalone", "--nproc_per_node", "2", BIN / "polydiff", *run], {})],
+    }[starter]
+    always = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "OMP_NUM_THREADS": "1"}
+    processes = [subprocess.Popen(command, env={**always, **said}) for command, said in commands]
+    assert [process.wait(timeout=300) for process in processes] == [0] * len(processes)
+    assert_equal_on_several("two")
+
+
+@pytest.mark.slow
+def test_one_process_is_gone_on_from_sharded(ranks, monkeypatch):
+    one("toy.yaml", *SHARDED, "--out", "whole")
+    monkeypatch.setenv("TOY_STOP_AT", "9")
+    assert main(["train", "toy.yaml", *SHARDED, "--out", "to-two", "--accelerator", "cpu"]) == 130
+    assert ranks("to-two", "--resume", "--strategy", "fsdp", TOY_STOP_AT="-1") == [0, 0]
+    assert_same_runs("to-two", "whole", 20, 1e-5)
+
+
+def test_process_that_cannot_write_its_share_ends_the_run_and_leaves_the_checkpoint_before(ranks, tmp_path):
+    """The disk of the second process alone is full."""
+    parts = ("train.checkpoint={every: 4, sharded: true}", "train.steps=8")
+    codes = ranks(
+        "toy.yaml", *parts, "--strategy", "fsdp", "--out", "run", TOY_FULL="step-00000008 model-00002-of-00002"
+    )
+    assert codes == [1, 0]
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-00000004"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["auto", "ddp", "fsdp"])
+def test_compiled_network_trains_alike_and_is_saved_under_its_own_names(ranks, strategy):
+    one("toy.yaml", *FIXED, "--out", "plain")
+    count = 1 if strategy == "auto" else 2
+    assert (
+        ranks("toy.yaml", *FIXED, "train.compile=true", "--strategy", strategy, "--out", "compiled", count=count)
+        == [0] * count
+    )
+    assert_same_runs("compiled", "plain", 12, 1e-5)
+
+
+def test_missing_compiler_is_told_by_one_line(toy_recipe, tmp_path, monkeypatch, capsys):
+    def refuse(_):
+        raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found\n\nSet TORCHDYNAMO_VERBOSE=1")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch, "compile", refuse)
+    assert main(["train", "toy.yaml", "train.compile=true", "--accelerator", "cpu"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: train.compile: nothing can be compiled on this machine: InvalidCxxCompiler: No")
