@@ -29,7 +29,13 @@ RUNS = Path("runs")
 @click.argument("model")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--steps", type=click.IntRange(1), default=4, show_default=True, help="Evaluations of the last student.")
-@click.option("--method", default="progressive", show_default=True, metavar="METHOD", help="How students learn.")
+@click.option(
+    "--method",
+    default="progressive",
+    show_default=True,
+    metavar="METHOD",
+    help="How students learn: a name or '{name: consistency, pairs: data}'.",
+)
 @click.option("--from", "start", type=click.IntRange(1), metavar="STEPS", help="Of the teacher; its usual by default.")
 @click.option(
     "--guidance",
@@ -48,18 +54,21 @@ RUNS = Path("runs")
 @click.option("--samples", type=click.IntRange(4), default=200, show_default=True, help="Of each model to judge.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="runs/NAME-STEPS-steps by default.")
 @click.option("--resume", is_flag=True, help="Go on with the ladder in the folder MODEL, exactly where it stopped.")
-@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="GPUs, or processes on a CPU.")
+@click.option("--devices", type=click.IntRange(1), help="GPUs, or processes on a CPU, of each machine; 1 by default.")
+@click.option("--nodes", type=click.IntRange(1), help="Machines; 1 by default, or those of torchrun or SLURM.")
 @click.option("--accelerator", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Write the receipt as JSON.")
 @click.pass_context
 def distill(
     context: click.Context,
+    /,
     model: str,
     overrides: tuple[str, ...],
     guidance: str | None,
     out: Path | None,
     resume: bool,
-    devices: int,
+    devices: int | None,
+    nodes: int | None,
     accelerator: str,
     as_json: bool,
     **asked: Any,
@@ -88,7 +97,8 @@ def distill(
         if out is not None:
             _check_new(out)
     made = plan(receipt.request)
-    processes = launch(accelerator=accelerator, devices=devices, precision=made.recipe.train.precision)
+    precision = made.recipe.train.precision
+    processes = launch(accelerator=accelerator, devices=devices, nodes=nodes, precision=precision)
     folder = Path(model) if resume else processes.on_first(lambda: _new_folder(out, receipt.request))
     ladder = Ladder(made, folder, receipt, processes, host(), lambda run: _watching(run, processes))
     return _climb(ladder, as_json=as_json)
@@ -130,7 +140,7 @@ def _read_guidance(text: str | None) -> float | tuple[float, float] | None:
 
 def _check_resumed(context: click.Context) -> None:
     """Refuse what would make it another ladder."""
-    free = {"model", "resume", "devices", "accelerator", "as_json"}
+    free = {"model", "resume", "devices", "nodes", "accelerator", "as_json"}
     source = click.core.ParameterSource.COMMANDLINE
     for parameter in context.command.params:
         if parameter.name not in free and context.get_parameter_source(str(parameter.name)) is source:

@@ -105,7 +105,7 @@ class Consistency(Distillation):
         schedule = denoiser.schedule
         r = self.below(t, schedule, cond.behind)
         x_t = noised(schedule, x0, t, eps)
-        x_r = noised(schedule, x0, r, eps) if self.pairs == "data" else self._step(x_t, t, r, cond)
+        x_r = noised(schedule, x0, r, eps) if self.pairs == "data" else self._step(x_t, t, r, cond, mask)
         with torch.no_grad(), torch.random.fork_rng([x0.device] if x0.is_cuda else []):  # the same units drop out
             target = self._end(denoiser, x_r, r, cond, mask)
         error = mean_of((denoiser(x_t, t, cond.student, mask) - target).square(), mask)
@@ -119,11 +119,11 @@ class Consistency(Distillation):
         return schedule.time(-2 * phi_r.tan().log()).clamp(min=0)
 
     @torch.no_grad()
-    def _step(self, x_t: Tensor, t: Tensor, r: Tensor, told: Told) -> Tensor:
+    def _step(self, x_t: Tensor, t: Tensor, r: Tensor, told: Told, mask: Tensor | None = None) -> Tensor:
         """Take a step of the teacher: the trapezoidal rule in alpha / sigma, by which x_0 is to be integrated."""
         schedule = self.teacher.schedule
-        x0_t = self.teacher.x0(x_t, t, told)
-        x0_r = self.teacher.x0(leap(schedule, x_t, x0_t, t, r), r, told)
+        x0_t = self.teacher.x0(x_t, t, told, mask)
+        x0_r = self.teacher.x0(leap(schedule, x_t, x0_t, t, r), r, told, mask)
         return leap(schedule, x_t, (x0_t + x0_r) / 2, t, r)
 
     def _end(self, denoiser: NetworkDenoiser, x_r: Tensor, r: Tensor, told: Told, mask: Tensor | None) -> Tensor:

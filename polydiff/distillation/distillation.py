@@ -35,7 +35,7 @@ class Rung:
     samplers
         Those that may walk it; the first one does unless another is asked for.
     any_times
-        Whether it is right on other grids, too.
+        Whether it is right on other grids, too; `times` are then even.
     flow_map
         Whether it is told where each step ends.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -72,17 +72,37 @@ class FlowMap(Distillation):
         choice, length, part = cond.seeds.uniform((3,), stream=DISTILL, step=1).to(t).T
         still = choice < self.anchored
         s = torch.where(still, t, t * (1 - length))
+        points = Points(x0, x_t, torch.stack((t, torch.lerp(t, s, part), s)), cond, mask)
         target = torch.empty_like(x0)
         if still.any():
-            told = _of(cond, still)
-            target[still] = x0[still] if self.anchor == "data" else self.teacher.x0(x_t[still], t[still], told)
+            target[still] = self._anchor(points.only(still))
         if not still.all():
-            moving = ~still
-            times = torch.stack((t, torch.lerp(t, s, part), s))[:, moving]
-            target[moving] = whole(
-                denoiser, x_t[moving], times, _of(cond, moving), mask if mask is None else mask[moving]
-            )
+            moving = points.only(~still)
+            target[~still] = whole(denoiser, moving.x_t, moving.times, moving.told, moving.mask)
         return self.distance(denoiser, x_t, t, target, cond, mask, s)
+
+    def _anchor(self, points: Points) -> Tensor:
+        return (
+            points.x0
+            if self.anchor == "data"
+            else self.teacher.x0(points.x_t, points.times[0], points.told, points.mask)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Noisy data, and on their way to where; `times` are t, m and s, (3, B) falling."""
+
+    x0: Tensor
+    x_t: Tensor
+    times: Tensor
+    told: Told
+    mask: Tensor | None
+
+    def only(self, chosen: Tensor) -> Points:
+        """Give some of them, by (B,) bool."""
+        mask = None if self.mask is None else self.mask.expand(len(self.x0), *self.mask.shape[1:])[chosen]
+        return Points(self.x0[chosen], self.x_t[chosen], self.times[:, chosen], _of(self.told, chosen), mask)
 
 
 @torch.no_grad()

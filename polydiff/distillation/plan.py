@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from polydiff.recipe.component import Component
 from polydiff.recipe.load import check, load_recipe, read
 from polydiff.recipe.overrides import apply
 from polydiff.recipe.schema import Recipe, SampleConfig
+from polydiff.recipe.written import read_component
 
 WIDTH = 128
 """Of the vector of the scale, for models without any other vector."""
@@ -82,7 +83,7 @@ class Plan:
             "sample": {
                 "sampler": rung.samplers[0],
                 "steps": rung.steps,
-                "grid": {"name": "times", "times": list(rung.times)},
+                "grid": {"name": "t"} if rung.any_times else {"name": "times", "times": list(rung.times)},
                 "guidance": guidance,
             },
             "distilled": {
@@ -139,18 +140,37 @@ def plan(request: Request) -> Plan:
         As loading the model and reading its recipe do.
     """
     teacher = load(request.folder)
+    _check_walked(teacher)
     recipe = resolve(_recipe(request.folder, request.overrides))
     sample = teacher.config.sample if teacher.config.distilled else recipe.sample
     scales = _scales(request, teacher)
     guidance = _guidance(request, sample, scales)
-    method: type[Distillation] = host().load(host().find(DistillationSpec, request.method))
+    chosen = read_component(request.method, "--method")
+    method: type[Distillation] = host().load(host().find(DistillationSpec, chosen.name))
     steps = _start(request, teacher, sample.steps)
     times = build_times(sample.grid, teacher.denoiser.schedule, steps).tolist()
-    rungs = list(method.plan(times, request.steps))
+    rungs = [_with_options(rung, chosen) for rung in method.plan(times, request.steps)]
     if method is not Match and _begins_anew(teacher, recipe, scales):
         rungs = [*Match.plan(times, steps), *rungs]
     update = {"steps": steps, "guidance": guidance, "sampler": Component("ddim")}
     return Plan(request, teacher, recipe, sample.model_copy(update=update), scales, tuple(rungs))
+
+
+def _with_options(rung: Rung, chosen: Component) -> Rung:
+    """Add the options that are asked for to a rung's own."""
+    for name in chosen.options:
+        if name in rung.method.options:
+            raise UsageError(f"--method: '{name}' of {chosen.name} follows from --steps and --from; leave it away")
+    options = {**rung.method.options, **chosen.options}
+    return replace(rung, method=complete(DistillationSpec, rung.method.with_options(options)))
+
+
+def _check_walked(teacher: Model) -> None:
+    """Refuse a teacher whose estimates do not lead along a trajectory step by step."""
+    distilled = teacher.config.distilled
+    if distilled is not None and "ddim" not in distilled.samplers:
+        made = " and ".join(distilled.samplers)
+        raise UsageError(f"the model is a student made for {made}, whose steps teach no other: distil from its teacher")
 
 
 def _recipe(folder: Path, overrides: Sequence[str]) -> Recipe:

@@ -21,7 +21,7 @@ class Request:
     steps
         Of the last student.
     method
-        A registered way to distil.
+        A registered way to distil: its name or, with options, '{name: consistency, pairs: data}'.
     start
         The steps of the teacher that the first student learns from.
     guidance

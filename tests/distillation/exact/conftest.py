@@ -18,7 +18,7 @@ class ExactTeacher:
     def __init__(self, denoiser):
         self.denoiser, self.schedule = denoiser, denoiser.schedule
 
-    def x0(self, x_t, t, told):
+    def x0(self, x_t, t, told, mask=None):
         return self.denoiser(x_t, t)
 
 
