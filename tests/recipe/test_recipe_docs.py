@@ -7,9 +7,11 @@ from pathlib import Path
 from polydiff.core.prediction import PREDICTIONS
 from polydiff.plugins.host import Host
 from polydiff.plugins.specs import (
+    CodecSpec,
     ConditionerSpec,
     DistillationSpec,
     GuidanceSpec,
+    ReconstructionSpec,
     SamplerSpec,
     ScheduleSpec,
     TimesSpec,
@@ -17,12 +19,16 @@ from polydiff.plugins.specs import (
 )
 from polydiff.recipe.build import ENGINE, ENGINE_GRID
 from polydiff.recipe.options import Options, plain
-from polydiff.recipe.schema import Recipe
+from polydiff.recipe.schema import CodecRecipe, Recipe
 from polydiff.recipe.shape import slot
 from polydiff.sampling.grid import GRIDS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "recipes.md").read_text(encoding="utf-8")
+LATENTS = (DOCS / "latents.md").read_text(encoding="utf-8")
 KINDS = (
+    CodecSpec,
+    ReconstructionSpec,
     ScheduleSpec,
     SamplerSpec,
     GuidanceSpec,
@@ -33,8 +39,8 @@ KINDS = (
 )
 
 
-def rows(columns):
-    lines = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if line.startswith("| ")]
+def rows(columns, page=PAGE):
+    lines = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
     return [line for line in lines if len(line) == columns]
 
 
@@ -52,6 +58,8 @@ def keys(place, path=()):
 def said(default):
     if hasattr(default, "flat"):
         return default.name
+    if isinstance(default, list) and default and hasattr(default[0], "flat"):
+        return f"[{', '.join(each.name for each in default)}]"
     return default if isinstance(default, str) else json.dumps(plain(default))
 
 
@@ -59,6 +67,13 @@ def test_page_has_every_key_with_its_default():
     documented = {key.strip("`"): default for key, _, default, _ in rows(4) if key != "key"}
     assert documented.pop("conditions.NAME.dropout") == "`0.1`"
     assert documented == dict(keys(slot(Recipe)))
+
+
+def test_page_of_latents_has_every_key_that_other_recipes_do_not_have_or_have_otherwise():
+    documented = {key.strip("`"): default for key, _, default, _ in rows(4, LATENTS) if key != "key"}
+    of_models = dict(keys(slot(Recipe)))
+    of_codecs = dict(keys(slot(CodecRecipe)))
+    assert documented == {key: default for key, default in of_codecs.items() if of_models.get(key) != default}
 
 
 def components():

@@ -1,5 +1,7 @@
 """The autoencoder of sounds, its loss and measure, and the conformance kit on a model of its latents."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,13 @@ from polydiff_audio.sound import Sound
 from polydiff_audio.stft import distance
 from polydiff_audio.waveform import Waveform
 
+from polydiff.core.condition import ConditionDims
 from polydiff.errors import UsageError
+from polydiff.model.codec_model import CodecModel
+from polydiff.plugins.host import host
+from polydiff.plugins.specs import BackboneSpec
+from polydiff.recipe.build import build
+from polydiff.recipe.load import load_recipe
 from polydiff.testing import ModalityConformance, train_codec
 
 RATE = 8000
@@ -69,6 +77,15 @@ def test_factors_divide_the_length():
     assert network.decode(network.encode(torch.zeros(1, 1, 4096)).mean).shape == (1, 1, 4096)
     with pytest.raises(UsageError, match="a length of 4000 is not a multiple of 64"):
         network.latent_shape((1, 4000))
+
+
+def test_the_presets_fit_together():
+    codec = CodecModel.from_config(load_recipe(host().preset("notes-codec"))).codec
+    chosen = load_recipe(host().preset("notes-latent")).backbone
+    backbone = build(BackboneSpec, chosen, data_channels=codec.channels, condition=ConditionDims(vector=8))
+    backbone.check_shape(codec.shape)
+    numbers = [math.prod(shape) for shape in (codec.shape, codec.codec.shape)]
+    assert numbers[0] <= numbers[1] / 2
 
 
 class TestLatents(ModalityConformance):

@@ -110,5 +110,5 @@ def test_what_is_none_is_refused(recipe, folder, tmp_path):
     assert "holds no AutoencoderKL of diffusers" in refused(other)
     (other / "config.json").write_text(json.dumps({**config, "latent_channels": 4}))
     assert "holds no AutoencoderKL of diffusers" in refused(other)
-    with pytest.raises(RecipeError, match="codec.path: missing"):
+    with pytest.raises(RecipeError, match=r"codec\.path: missing"):
         assemble(recipe())

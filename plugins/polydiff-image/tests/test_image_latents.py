@@ -9,7 +9,13 @@ from PIL import Image
 from polydiff_image.autoencoder2d import Autoencoder2D
 from polydiff_image.fidelity import fidelity
 
+from polydiff.core.condition import ConditionDims
 from polydiff.errors import UsageError
+from polydiff.model.codec_model import CodecModel
+from polydiff.plugins.host import host
+from polydiff.plugins.specs import BackboneSpec
+from polydiff.recipe.build import build
+from polydiff.recipe.load import load_recipe
 from polydiff.testing import ModalityConformance, train_codec
 
 
@@ -37,6 +43,15 @@ def test_levels_halve_the_sides(multipliers, factor):
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(UsageError, match=message):
         Autoencoder2D((1, 8, 8), **options)
+
+
+def test_the_presets_fit_together():
+    codec = CodecModel.from_config(load_recipe(host().preset("glyphs-codec"))).codec
+    chosen = load_recipe(host().preset("glyphs-latent")).backbone
+    backbone = build(BackboneSpec, chosen, data_channels=codec.channels, condition=ConditionDims(vector=8))
+    backbone.check_shape(codec.shape)
+    numbers = [math.prod(shape) for shape in (codec.shape, codec.codec.shape)]
+    assert numbers[0] <= numbers[1] / 2
 
 
 class TestLatents(ModalityConformance):

@@ -1,5 +1,7 @@
 """The autoencoder of clouds, its loss and measure, and the conformance kit on a model of its tokens."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,11 @@ from polydiff.core.condition import ConditionDims
 from polydiff.errors import UsageError
 from polydiff.generation.generate import generate
 from polydiff.generation.request import Request
+from polydiff.model.codec_model import CodecModel
+from polydiff.plugins.host import host
+from polydiff.plugins.specs import BackboneSpec
+from polydiff.recipe.build import build
+from polydiff.recipe.load import load_recipe
 from polydiff.testing import ModalityConformance, train_codec
 
 
@@ -110,6 +117,15 @@ def test_the_transformer_takes_the_tokens_that_it_was_made_for():
     network.check_shape((4, 8))
     with pytest.raises(UsageError, match="the data are 4 x 9; this network takes 4 channels of 8 tokens"):
         network.check_shape((4, 9))
+
+
+def test_the_presets_fit_together():
+    codec = CodecModel.from_config(load_recipe(host().preset("furniture-codec"))).codec
+    chosen = load_recipe(host().preset("furniture-latent")).backbone
+    backbone = build(BackboneSpec, chosen, data_channels=codec.channels, condition=ConditionDims(vector=8))
+    backbone.check_shape(codec.shape)
+    numbers = [math.prod(shape) for shape in (codec.shape, codec.codec.shape)]
+    assert numbers[0] <= numbers[1] / 2
 
 
 class TestLatents(ModalityConformance):
