@@ -44,6 +44,8 @@ class TensorInput(Conditioner):
         When `shrink` does not divide the sizes of the codec's shape.
     """
 
+    here: Tensor
+
     def __init__(self, codec: Codec, read: Read, *, shrink: int = 1) -> None:
         super().__init__()
         channels, *sizes = codec.shape

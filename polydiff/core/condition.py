@@ -119,8 +119,13 @@ def concatenate(conditions: Sequence[Condition]) -> Condition:
     if any(c.mask is not None for c in conditions):
         conditions = [replace(c, mask=_mask(c)) for c in conditions]
     first, parts = conditions[0], zip(*map(Condition._parts, conditions), strict=True)
+    vector, tokens, mask, channels, perturbed = (None if part[0] is None else torch.cat(part) for part in parts)
     return Condition(
-        *(None if part[0] is None else torch.cat(part) for part in parts),
+        vector,
+        tokens,
+        mask,
+        channels,
+        perturbed,
         others={name: concatenate([c.others[name] for c in conditions]) for name in first.others},
         alone={name: concatenate([c.alone[name] for c in conditions]) for name in first.alone},
         avoided=first.avoided and concatenate([c.avoided for c in conditions if c.avoided]),

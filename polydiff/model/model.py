@@ -215,11 +215,13 @@ class Model(nn.Module):
         values = distilled.with_scale(self.config, conditions or {}, chosen, len(seeds))
         cond = self.condition(values, chosen.guidance, avoided)
         if guidance is not None:
-            check_asked(chosen.guidance, conditions or {}, avoided or {}, self.conditioners)
+            check_asked(chosen.guidance, conditions or {}, avoided or {}, list(self.conditioners))
         if avoided:
             distilled.check_avoided(self.config)
             check_avoided(chosen.guidance)
         shape = self.codec.shape if shape is None else shape
+        if cond is not None and cond.channels is not None and cond.channels.shape[2:] != shape[1:]:
+            raise UsageError("what is given as channels has the size of the training data; so must what is generated")
         method: Sampler = build(SamplerSpec, chosen.sampler)
         denoiser = self.guided(chosen, shape)
         return method.sample(

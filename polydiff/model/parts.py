@@ -33,20 +33,20 @@ def build_parts(config: ModelConfig) -> tuple[Codec, NetworkDenoiser, dict[str, 
     conditioners = {
         name: build(ConditionerSpec, condition, codec=codec, read=read) for name, condition in config.conditions.items()
     }
-    condition = total_dims(config, conditioners)
+    dims = total_dims(config, conditioners)
     if config.flow_map:
-        condition = replace(condition, vector=condition.vector or WIDTH)
+        dims = replace(dims, vector=dims.vector or WIDTH)
     backbone = build(
         BackboneSpec,
         config.backbone,
         modality=modality,
         data_channels=codec.channels,
-        condition=condition,
+        condition=dims,
     )
     schedule, prediction = build(ScheduleSpec, config.schedule), build_prediction(config.prediction)
     build_times(config.sample.grid, schedule, config.sample.steps)  # refuses what would fail at the first preview
     try:
-        target = TimeEmbedding(condition.vector, silent=True) if config.flow_map else None
+        target = TimeEmbedding(dims.vector, silent=True) if config.flow_map else None
         denoiser = NetworkDenoiser(backbone, schedule, prediction, target)
     except UsageError as error:
         raise config.prediction.error(str(error)) from error

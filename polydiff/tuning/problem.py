@@ -114,7 +114,7 @@ def pose(
         raise UsageError("a distilled model has no trajectories to compare samplers on: it is made for its own steps")
     chosen = model.settings(guidance=guidance)
     if guidance is not None:
-        check_asked(chosen.guidance, conditions, (), model.conditioners)
+        check_asked(chosen.guidance, conditions, (), list(model.conditioners))
     schedule, shape = model.denoiser.schedule, model.codec.shape
     denoiser = model.guided(chosen, shape)
     cond = model.condition(conditions, chosen.guidance)

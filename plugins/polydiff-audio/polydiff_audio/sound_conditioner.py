@@ -140,7 +140,8 @@ class SoundTokens(Conditioner):
                 x[row, : len(value)] = (torch.from_numpy(value) - self.center) / self.scale
                 mask[row, : -(-len(value) // self.patch)] = True
         mask = mask.to(device)
-        h: Tensor = self.project(x.to(device, self.place.dtype).unflatten(1, (self.length, -1)).flatten(2)) + self.place
+        patches = x.view(len(values), self.length, -1).to(device, self.place.dtype)
+        h: Tensor = self.project(patches) + self.place
         for layer in self.layers:
             h = layer(h, mask)
         tokens = torch.where(mask[..., None], self.norm(h), 0.0)
