@@ -81,7 +81,7 @@ class Codec(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, content: Any) -> Tensor:
-        """Make a tensor of `self.shape`, float32 on the CPU."""
+        """Make a tensor of `self.shape`, float32 on the CPU: a function of the content and the codec's state alone."""
 
     def mask(self, content: Any) -> Tensor | None:
         """Say which part of an encoded content is learnt, with 1 or 0, float32, broadcastable to `self.shape`.

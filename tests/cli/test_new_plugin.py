@@ -97,6 +97,6 @@ def test_what_is_written_trains_generates_and_passes_its_own_test(tmp_path: Path
     assert len((tmp_path / "out" / "00002.txt").read_text().splitlines()) == 65
     retrain = ("data.source={name: folder, path: out}", "data.holdout=0", "backbone.channels=8", "train.steps=1")
     run(*PROGRAM, "train", "shells", *retrain, "train.batch=2", "conditions={}", "sample.guidance=[]", "--out", "again")
-    assert "11 passed" in run(
+    assert "12 passed" in run(
         sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", str(folder)
     )

@@ -22,6 +22,8 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
             SourceSpec("waves", "__PACKAGE__.sources:Waves", "synthetic sines, squares and triangles"),
             SourceSpec("folder", "__PACKAGE__.sources:Folder", "a tree of text files, a number a line"),
             SourceSpec("webdataset", "__PACKAGE__.sources:WebDataset", "tar shards of such text files"),
+            SourceSpec("parquet", "__PACKAGE__.sources:Parquet", "tables of such text files"),
+            SourceSpec("hf", "__PACKAGE__.sources:HuggingFace", "a data set of the Hugging Face hub"),
         ),
         files=(FileKindSpec("txt", "__PACKAGE__.files:txt", "a number a line", suffix=".txt"),),
         preview="__PACKAGE__.files:preview",

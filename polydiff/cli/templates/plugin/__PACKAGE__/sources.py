@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from polydiff.data.example import Example
 from polydiff.data.folder import FolderSource
 from polydiff.data.shards import sharded
+from polydiff.data.tables import hugging_face, parquet, tabled
 from polydiff.data.file import File
 from polydiff.errors import DataError
 
@@ -86,3 +87,5 @@ class Folder(FolderSource):
 
 
 WebDataset = sharded(Folder)
+Parquet = tabled(Folder, parquet)
+HuggingFace = tabled(Folder, hugging_face)
