@@ -21,7 +21,7 @@ from polydiff.plugins.host import Host
 from polydiff.recipe.load import load_recipe
 from polydiff.recipe.schema import Recipe
 from polydiff.training import checkpoint
-from polydiff.training.assemble import Parts, assemble
+from polydiff.training.assemble import Parts, assemble_model
 from polydiff.training.processes import Processes
 from polydiff.training.record import Run
 from polydiff.training.train import Outcome, train
@@ -69,7 +69,7 @@ class Ladder:
         for place in range(len(self.plan.rungs)):
             run = self._run(place, teacher)
             if self.receipt.rung(run.folder.name) is None:
-                parts = assemble(run.recipe)
+                parts = assemble_model(run.recipe)
                 self._begin(parts)
                 outcome = self._train(parts, run)
                 if outcome.reason == "interrupted":

@@ -111,7 +111,8 @@ def factors(teacher: int, student: int) -> list[int]:
         raise UsageError(
             f"{teacher} steps are not a multiple of {student}; the nearest number that is is {near}: --from {near}"
         )
-    left, found = teacher // student, []
+    left = teacher // student
+    found: list[int] = []
     while left % 2 == 0:
         left, found = left // 2, [*found, 2]
     return found + [left] * (left > 1)

@@ -58,8 +58,8 @@ def test_help_lists_the_engines_commands_first_then_plugins(play: ModuleType, ca
     out = capsys.readouterr().out
     names = re.findall(r"^  ([a-z-]+)  +(.*)$", out.partition("Commands:")[2], re.MULTILINE)
     assert [name for name, _ in names] == [
-        "train", "generate", "data", "bench", "tune-grid", "verify", "presets", "plugins", "doctor", "new-plugin",
-        "play", "stop",
+        "train", "generate", "grid", "distill", "data", "bench", "tune-grid", "verify", "presets", "plugins", "doctor",
+        "new-plugin", "play", "stop",
     ]  # fmt: skip
     assert names[-2] == ("play", "Play something.")
 

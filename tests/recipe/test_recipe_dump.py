@@ -79,6 +79,7 @@ schedule:
   name: cosine
 prediction:
   name: v
+flow_map: false
 sample:
   sampler:
     name: dpm++2m
@@ -88,6 +89,7 @@ sample:
   guidance:
     - name: cfg
       interval: [0, 0.9]
+distilled: null
 data:
   source:
     name: grid

@@ -20,6 +20,13 @@ def test_constant_learning_rate_does_not_decay():
     assert {learning_rate(config, step, step / 10) for step in range(11)} == {0.1}
 
 
+def test_linear_learning_rate_falls_to_nothing():
+    config = OptimizerConfig(lr=0.1, warmup=2, decay="linear")
+    rates = [learning_rate(config, step, step / 8) for step in range(9)]
+    assert rates == pytest.approx([0.05, *(0.1 * (1 - step / 8) for step in range(1, 9))])
+    assert rates[-1] == 0
+
+
 def test_only_matrices_and_kernels_decay():
     class Net(nn.Module):
         def __init__(self):

@@ -8,7 +8,7 @@ import torch
 from polydiff.core import schedule
 from polydiff.core.prediction import PREDICTIONS, prediction
 from polydiff.errors import UsageError
-from polydiff.training.weighting import EDM, Constant, MinSNR, Sigmoid
+from polydiff.training.weighting import EDM, Constant, MinSNR, Sigmoid, TruncatedSNR
 
 LOG_SNR = torch.linspace(-8, 8, 33, dtype=torch.float64)
 SNR = LOG_SNR.exp()
@@ -42,6 +42,13 @@ def test_sigmoid_is_its_name_on_eps():
     check(Sigmoid(bias=-1.0), "eps", schedule.Cosine(), torch.sigmoid(-1.0 - LOG_SNR))
 
 
+def test_truncated_snr_is_as_published_and_snr_plus_one_is_one_on_v():
+    """Salimans & Ho 2022, section 4: max(SNR, 1) on x0; their SNR + 1 is EDM's weight for unit data."""
+    check(TruncatedSNR(), "x0", schedule.Cosine(), SNR.clamp(min=1))
+    check(TruncatedSNR(), "eps", schedule.Cosine(), (1 / SNR).clamp(min=1))
+    check(EDM(data_std=1.0), "v", schedule.Cosine(), torch.ones_like(SNR))
+
+
 def test_flow_output_error_is_scaled_to_x0():
     """On the straight path x0's error is sigma times the velocity's."""
     sigma = torch.sigmoid(-LOG_SNR / 2)
@@ -49,7 +56,7 @@ def test_flow_output_error_is_scaled_to_x0():
 
 
 @pytest.mark.parametrize("name", PREDICTIONS)
-@pytest.mark.parametrize("weighting", [Constant(), MinSNR(), EDM(), Sigmoid()])
+@pytest.mark.parametrize("weighting", [Constant(), MinSNR(), EDM(), Sigmoid(), TruncatedSNR()])
 def test_weights_are_finite_and_continuous_at_the_ends(weighting, name):
     ends = torch.tensor([-math.inf, -1e9, 1e9, math.inf], dtype=torch.float64)
     weight = weighting.of_output(ends, schedule.Cosine(), prediction(name))
