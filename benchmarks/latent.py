@@ -81,9 +81,8 @@ def main() -> None:
             encoding = encoding_cost(parts)
             seconds[kind] = step_cost(parts, arguments.turns)
             memory[kind] = sampling_memory(folder / kind, arguments.batch)
-            print(
-                f"{kind:8} {shape:>9} {parameters:11,} {seconds[kind]:13.3f} {encoding:12.4f} {memory[kind] / 1e6:13.1f}"
-            )
+            figures = f"{seconds[kind]:13.3f} {encoding:12.4f} {memory[kind] / 1e6:13.1f}"
+            print(f"{kind:8} {shape:>9} {parameters:11,} {figures}")
         print(f"a step of latents is {seconds['pixels'] / seconds['latents']:.1f} times as fast, ", end="")
         print(f"its sampling takes {memory['latents'] / memory['pixels']:.2f} of the memory")
 

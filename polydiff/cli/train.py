@@ -15,8 +15,8 @@ from polydiff.plugins.host import host
 from polydiff.plugins.specs import PresetSpec
 
 if TYPE_CHECKING:
-    from polydiff.recipe.schema import Recipe, TrainConfig
-    from polydiff.training.assemble import Parts
+    from polydiff.recipe.schema import AnyRecipe, TrainConfig
+    from polydiff.training.assemble import AnyParts
     from polydiff.training.processes import Processes
     from polydiff.training.record import Run
     from polydiff.training.state import Progress
@@ -104,7 +104,7 @@ def train(
     return _train(parts, processes, resume=folder, out=out, name=Path(recipe).stem)
 
 
-def _new(recipe: str, overrides: Sequence[str]) -> Recipe:
+def _new(recipe: str, overrides: Sequence[str]) -> AnyRecipe:
     """Find a preset or a file; a file goes before a preset of its very name."""
     from polydiff.recipe.load import load_recipe  # noqa: PLC0415
 
@@ -121,7 +121,7 @@ def _new(recipe: str, overrides: Sequence[str]) -> Recipe:
     return load_recipe(path if is_file else host().preset(recipe), overrides)
 
 
-def _resumed(recipe: str, out: Path | None, overrides: Sequence[str]) -> Recipe:
+def _resumed(recipe: str, out: Path | None, overrides: Sequence[str]) -> AnyRecipe:
     from polydiff.training.resume import resumed_recipe  # noqa: PLC0415
 
     if out is not None:
@@ -139,7 +139,7 @@ def _alone() -> int:
     return 1
 
 
-def _assembled(recipe: Recipe) -> Parts:
+def _assembled(recipe: AnyRecipe) -> AnyParts:
     """Assemble what a run goes on with; where its source does not find its data, say how to tell where they are."""
     from polydiff.training.assemble import assemble  # noqa: PLC0415
 
@@ -154,13 +154,13 @@ def _assembled(recipe: Recipe) -> Parts:
         raise
 
 
-def _print(recipe: Recipe) -> None:
+def _print(recipe: AnyRecipe) -> None:
     from polydiff.recipe.dump import dump  # noqa: PLC0415
 
     click.echo(dump(recipe), nl=False)
 
 
-def _name_unreadable(parts: Parts) -> None:
+def _name_unreadable(parts: AnyParts) -> None:
     lines = parts.examples.source.unreadable
     for line in lines[:LISTED]:
         click.echo(f"left out: {printable(line)}", err=True)
@@ -178,7 +178,7 @@ def _note_long_warmup(config: TrainConfig) -> None:
         )
 
 
-def _rehearse(parts: Parts, processes: Processes) -> None:
+def _rehearse(parts: AnyParts, processes: Processes) -> None:
     from polydiff.training.rehearsal import rehearse  # noqa: PLC0415
 
     found, config = rehearse(parts, processes), parts.recipe.train
@@ -192,7 +192,7 @@ def _rehearse(parts: Parts, processes: Processes) -> None:
     click.echo(f"time        {found.seconds_per_step:.3f} s a step: {minutes:.1f} min for {config.steps} steps")
 
 
-def _train(parts: Parts, processes: Processes, *, resume: Path | None, out: Path | None, name: str) -> int:
+def _train(parts: AnyParts, processes: Processes, *, resume: Path | None, out: Path | None, name: str) -> int:
     from polydiff.cli.progress import watching  # noqa: PLC0415
     from polydiff.training.processes import FailedTogetherError  # noqa: PLC0415
     from polydiff.training.record import Run  # noqa: PLC0415
@@ -240,7 +240,9 @@ def _conclude(run: Run, outcome: Outcome) -> None:
     click.echo(f"{why} after {made}{_figures(run, progress)}")
     if progress.skipped:
         click.echo(f"note: {progress.skipped} steps were left out, as their loss or gradient was not finite", err=True)
-    if hasattr(run.recipe, "autoencoder"):
+    from polydiff.recipe.schema import CodecRecipe  # noqa: PLC0415 (it imports pydantic)
+
+    if isinstance(run.recipe, CodecRecipe):
         click.echo(f"codec: {run.model}")
         click.echo(f"use:   a diffusion recipe with codec: {{name: latent, of: {run.folder}}}")
         return

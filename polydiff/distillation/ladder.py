@@ -69,6 +69,7 @@ class Ladder:
         for place in range(len(self.plan.rungs)):
             run = self._run(place, teacher)
             if self.receipt.rung(run.folder.name) is None:
+                assert isinstance(run.recipe, Recipe), "a rung that is a codec"
                 parts = assemble_model(run.recipe)
                 self._begin(parts)
                 outcome = self._train(parts, run)

@@ -25,7 +25,7 @@ class Run(Protocol):
 
     @property
     def recipe(self) -> Any:
-        """The resolved `polydiff.recipe.schema.Recipe`."""
+        """The resolved `polydiff.recipe.schema.Recipe`, or `CodecRecipe`."""
 
     @property
     def steps(self) -> int:

@@ -195,14 +195,14 @@ def _make(
     modality: str | None = None,
 ) -> Any:
     options = Options.of(target, {*engine, *context})
-    made = {}
+    made: dict[str, Any] = {}
     for name, value in options.check(component).items():
         if options.types[name] is Denoiser:
             assert load is not None, "an option that is a model, where no model can be loaded"
             made[name] = load(value)
         elif isinstance(value, Component):
             kind = NESTED[options.types[name]]
-            within = {"data_shape": made["codec"].shape} if kind is AutoencoderSpec else {}
+            within: dict[str, Any] = {"data_shape": made["codec"].shape} if kind is AutoencoderSpec else {}
             made[name] = build(kind, value, modality=modality, **within)
         else:
             made[name] = value

@@ -17,7 +17,7 @@ from polydiff.training.assemble import AnyParts, Parts, assemble
 from polydiff.training.processes import Processes, launch
 from polydiff.training.record import Run
 from polydiff.training.train import train
-from polydiff.training.validation import Estimate
+from polydiff.training.validation import Estimate, Judge
 
 _SHAKE = 0.05
 
@@ -94,4 +94,5 @@ def _validate(parts: AnyParts, processes: Processes) -> Estimate:
     assert parts.held_out is not None, "the recipe holds nothing out: set data.holdout"
     validator = parts.validator(parts.recipe.train.batch, processes)
     assert validator is not None
-    return validator(copy.deepcopy(parts.model).eval()).total
+    judge: Judge = validator
+    return judge(copy.deepcopy(parts.model).eval()).total

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from polydiff.data.examples import ExampleSet
 from polydiff.data.source import Source
@@ -111,7 +112,7 @@ def assemble_model(recipe: Recipe) -> Parts:
         When a name is of a plugin that is missing or broken.
     """
     modality = recipe.modality
-    tensors = {}
+    tensors: Mapping[str, Tensor] = {}
     if recipe.distill is None:
         completed, tensors = complete_codec(recipe.codec, modality)
         recipe = recipe.model_copy(update={"codec": completed})

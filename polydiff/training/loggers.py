@@ -17,13 +17,13 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 from polydiff import files
 from polydiff.errors import PolydiffError
-from polydiff.recipe.schema import Recipe
+from polydiff.recipe.schema import AnyRecipe
 
 PROJECT = "polydiff"
 """What runs are filed under where a service asks for a project or an experiment."""
 
 
-def logger(name: str, folder: Path, recipe: Recipe) -> Logger:
+def logger(name: str, folder: Path, recipe: AnyRecipe) -> Logger:
     """Make one of `LOGGERS`, of the run in `folder`; a resumed run goes on with what is there.
 
     Raises

@@ -94,4 +94,5 @@ class CodecLoss(nn.Module):
         shape = self.model.codec.shape
         eps = Seeds(self.seed, positions.cpu()).normal(shape, stream=TRAIN_NOISE, device=x.device, dtype=x.dtype)
         y, posterior = self.model.codec.autoencoder(x, eps)
-        return self.objective.reconstruction(y.float(), x) + self.objective.kl * posterior.kl()
+        losses: Tensor = self.objective.reconstruction(y.float(), x) + self.objective.kl * posterior.kl()
+        return losses

@@ -19,7 +19,7 @@ import torch
 from polydiff import files
 from polydiff.errors import PolydiffError
 from polydiff.recipe.dump import dump
-from polydiff.recipe.schema import Recipe
+from polydiff.recipe.schema import AnyRecipe
 from polydiff.training.loggers import logger
 
 
@@ -36,7 +36,7 @@ class Run:
     """
 
     folder: Path
-    recipe: Recipe
+    recipe: AnyRecipe
 
     @property
     def steps(self) -> int:

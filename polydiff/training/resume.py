@@ -10,7 +10,7 @@ from typing import Any
 
 from polydiff.errors import UsageError
 from polydiff.recipe.load import load_recipe
-from polydiff.recipe.schema import Recipe
+from polydiff.recipe.schema import AnyRecipe
 from polydiff.training import checkpoint
 from polydiff.training.checkpoint import DamagedError
 
@@ -61,7 +61,7 @@ class Change:
         return f"{self.key}: {_cut(self.old)} -> {_cut(self.new)}"
 
 
-def resumed_recipe(folder: Path, overrides: Sequence[str]) -> Recipe:
+def resumed_recipe(folder: Path, overrides: Sequence[str]) -> AnyRecipe:
     """Read the recipe of a run, as changed for another sitting.
 
     Raises
@@ -79,7 +79,7 @@ def resumed_recipe(folder: Path, overrides: Sequence[str]) -> Recipe:
     return load_recipe(path, overrides)
 
 
-def check_changes(folder: Path, recipe: Recipe, *, accept: bool) -> list[Change]:
+def check_changes(folder: Path, recipe: AnyRecipe, *, accept: bool) -> list[Change]:
     """Compare a resolved recipe with the one that the run was last made by, which its checkpoints hold.
 
     Returns
@@ -113,7 +113,7 @@ def _last_recipe(folder: Path) -> Path:
     return folder / "recipe.yaml"
 
 
-def differences(before: Recipe, now: Recipe) -> list[Change]:
+def differences(before: AnyRecipe, now: AnyRecipe) -> list[Change]:
     """List the keys that stand otherwise in two recipes, in the order of the first."""
     old, new = (dict(_leaves(recipe.model_dump(), "")) for recipe in (before, now))
     changes = (Change(key, old.get(key, ABSENT), new.get(key, ABSENT)) for key in old | new)

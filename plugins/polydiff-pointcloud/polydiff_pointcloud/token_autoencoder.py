@@ -169,5 +169,6 @@ def gaussian_sequence(count: int) -> Tensor:
     Tensor
         (count, 3) float32.
     """
-    uniform = torch.quasirandom.SobolEngine(COORDINATES, scramble=True, seed=0).draw(count, dtype=torch.float64)
+    engine = torch.quasirandom.SobolEngine(COORDINATES, scramble=True, seed=0)  # type: ignore[no-untyped-call]
+    uniform = engine.draw(count, dtype=torch.float64)
     return (math.sqrt(2) * torch.erfinv(2 * uniform - 1)).float()
