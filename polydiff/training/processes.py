@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from polydiff.errors import PolydiffError
-from polydiff.training.layout import layout
+from polydiff.training.layout import Layout, layout
 from polydiff.training.strategies import fabric_for, mesh_of
 from polydiff.training.watch import GO_ON, GRACE, Watch
 
@@ -21,6 +21,9 @@ T = TypeVar("T")
 
 LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "NCCL")
 """What errors say that come of another process's end."""
+
+STARTED_BY = "POLYDIFF_STARTED_BY"
+"""The environment's name for the process that starts the others of its machine."""
 
 
 class FailedTogetherError(PolydiffError):
@@ -53,9 +56,20 @@ def launch(
     UsageError
         When this machine cannot do so.
     """
-    fabric = fabric_for(layout(devices, nodes), accelerator=accelerator, strategy=strategy, precision=precision)
-    fabric.launch()
-    return Processes(fabric)
+    place = layout(devices, nodes)
+    fabric = fabric_for(place, accelerator=accelerator, strategy=strategy, precision=precision)
+    parent = _parent(fabric, place)
+    with Watch((), parent):  # else one that starts waits for half an hour for another that is gone
+        fabric.launch()
+    return Processes(fabric, parent)
+
+
+def _parent(fabric: Fabric, place: Layout) -> int | None:
+    """Give the process that started this one for the run; by its own word where it can give it: it may be gone."""
+    if fabric.local_rank == 0:
+        os.environ[STARTED_BY] = str(os.getpid())
+        return None
+    return os.getppid() if place.starter else int(os.environ[STARTED_BY])
 
 
 class Processes:
@@ -73,14 +87,14 @@ class Processes:
         Those among which parameters are divided; `None` where each process has them all.
     """
 
-    def __init__(self, fabric: Fabric) -> None:
+    def __init__(self, fabric: Fabric, parent: int | None = None) -> None:
         self.fabric = fabric
         self.rank, self.count = fabric.global_rank, fabric.world_size
         self.mesh = mesh_of(fabric)
         # Decisions travel by the CPU: they must not wait for the work queued on a GPU.
         self._group = torch.distributed.new_group(backend="gloo") if self.count > 1 else None
         started = getattr(fabric.strategy.launcher, "procs", [])
-        self._watch = Watch(started, None if fabric.local_rank == 0 else os.getppid())
+        self._watch = Watch(started, parent)
         if self.count > 1:
             self._watch.start()
 

@@ -37,6 +37,13 @@ class Watch(threading.Thread):
         self._parent = parent
         self._over = threading.Event()
 
+    def __enter__(self) -> Watch:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def stop(self) -> None:
         """Look no more: the run is over."""
         self._over.set()

@@ -182,3 +182,12 @@ def test_two_processes_killed_at_random_moments_end_as_if_they_had_never_stopped
         assert gone(child)
     assert ended(spawn(tmp_path, "killed", "--resume", *devices)) == 0
     assert_same_runs("whole", "killed", steps)
+
+
+@pytest.mark.slow
+def test_process_whose_starter_is_gone_before_they_have_met_ends(toy_recipe, tmp_path):
+    process = spawn(tmp_path, "toy.yaml", "--out", "run", "--devices", "2")
+    wait_for(lambda: children_of(process), process)
+    process.kill()
+    _, err = process.communicate(timeout=120)  # ends when the other has closed it, too
+    assert "the process that started this one is gone" in err
