@@ -26,7 +26,7 @@ def gradients(model: Model, x: Tensor, values: Mapping[str, Sequence[Any]]) -> d
 
 def sharded_gradients(model: Model, x: Tensor, values: Mapping[str, Sequence[Any]]) -> dict[str, Tensor]:
     """Give the same of a copy that is sharded, if among one process alone."""
-    store = torch.distributed.HashStore()
+    store = torch.distributed.HashStore()  # type: ignore[attr-defined]  # public, but not said to be
     torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
     try:
         divided = copy.deepcopy(model)
