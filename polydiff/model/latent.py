@@ -109,8 +109,11 @@ class Latent(Codec):
     @torch.no_grad()
     def decode(self, x: Tensor) -> list[Any]:
         """Make contents of latents, (B, C, *), of any size that the autoencoder takes."""
-        latents = x.detach().to(self.mean.dtype) * self.std + self.mean
-        return [content for z in latents for content in self.codec.decode(self.autoencoder.decode(z[None]))]
+        return [content for z in x.detach() for content in self.codec.decode(self.data(z[None]))]
+
+    def data(self, x: Tensor) -> Tensor:
+        """Give what the codec of the data decodes, (B, C, *), of latents; differentiable by `x`."""
+        return self.autoencoder.decode(x.to(self.mean.dtype) * self.std + self.mean)
 
     def cut(self, content: Any, size: str) -> Any:
         """Cut a content as the codec of the data does."""

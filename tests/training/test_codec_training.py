@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import polydiff
+from polydiff.cli.main import main
 from polydiff.errors import ModelError, RecipeError, UsageError
 from polydiff.generation.generate import generate
 from polydiff.generation.request import Request
@@ -167,9 +168,7 @@ def test_the_resolved_recipe_knows_the_codec_by_its_weights(latents, codec, trai
     assert assemble(again).recipe == again
     shutil.rmtree(codec.folder)
     train_codec("codec", "train.seed=1")
-    with pytest.raises(
-        RecipeError, match="codec.of: the codec there is another than the one"
-    ):
+    with pytest.raises(RecipeError, match="codec.of: the codec there is another than the one"):
         assemble(again)
 
 
@@ -186,9 +185,7 @@ def test_what_is_no_codec_of_the_data_is_refused_in_one_line(parts_of, train_toy
     assert "codec.of: missing: the folder of a trained codec" in refused()
     assert "codec.of: nowhere: no such model folder or run folder" in refused(of="nowhere")
     assert f"{model.model} is a diffusion model and no codec" in refused(of=model.folder)
-    assert "codec.codec: comes from the folder that 'of' names" in refused(
-        of=codec.folder, codec="squares"
-    )
+    assert "codec.codec: comes from the folder that 'of' names" in refused(of=codec.folder, codec="squares")
     damaged = tmp_path / "damaged"
     shutil.copytree(codec.model, damaged)
     content = bytearray((damaged / "weights.safetensors").read_bytes())
@@ -202,6 +199,30 @@ def test_what_is_no_codec_of_the_data_is_refused_in_one_line(parts_of, train_toy
         {"model.yaml": config.encode(), "weights.safetensors": (codec.model / "weights.safetensors").read_bytes()},
     )
     assert "is a codec of the modality 'audio', not of 'toy'" in refused(of=foreign)
+
+
+def test_the_command_trains_codecs_and_models_of_their_latents(codec_recipe, toy_recipe, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", str(codec_recipe), "--dry-run"]) == 0
+    assert "30 to train on, 10 held out, 1x4x4 each" in capsys.readouterr().out
+    assert main(["train", str(codec_recipe), "train.steps=4"]) == 0
+    out = capsys.readouterr().out
+    assert "codec: runs/codec/model\n" in out
+    assert "use:   a diffusion recipe with codec: {name: latent, of: runs/codec}" in out
+    assert main(["train", str(codec_recipe), "train.steps=4", "train.kl=1"]) == 3
+    assert main(["train", "runs/codec", "--resume", "objective.kl=1"]) == 2
+    assert "objective.kl: 0.001 -> 1.0" in capsys.readouterr().err
+    assert main(["train", str(toy_recipe), "codec={name: latent, of: runs/codec}", "--print-recipe"]) == 0
+    assert f"of: {tmp_path}/runs/codec\n" in capsys.readouterr().out
+    assert main(["train", str(toy_recipe), "codec={name: latent, of: runs/codec}", "train.steps=4"]) == 0
+    assert main(["generate", "runs/toy", "-n", "2", "--label", "all", "--out", "out"]) == 0
+    capsys.readouterr()
+    assert main(["generate", "runs/codec", "-n", "2", "--out", "out2"]) == 5
+    assert capsys.readouterr().err.count("\n") == 1
+    assert main(["train", str(toy_recipe), "codec={name: latent, of: nowhere}"]) == 3
+    assert capsys.readouterr().err == (
+        "error: override 'codec={name: latent, of: nowhere}': codec.of: nowhere: no such model folder or run folder\n"
+    )
 
 
 def test_a_codec_is_no_model_to_generate_with(codec):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -16,8 +15,10 @@ from polydiff.core.condition import Condition
 from polydiff.core.denoiser import Denoiser
 from polydiff.data.codec import Codec
 from polydiff.errors import UsageError
+from polydiff.files import read_json
 from polydiff.guidance.base import ALWAYS
 from polydiff.guidance.energy import Energy
+from polydiff.model.latent import Latent
 from polydiff.torchaudio_loader import load_torchaudio
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -140,7 +141,7 @@ class ClipGuidance(Energy):
         through: bool = True,
         interval: tuple[float, float] = ALWAYS,
     ) -> None:
-        if not isinstance(codec, ShowsColours):
+        if not isinstance(codec.codec if isinstance(codec, Latent) else codec, ShowsColours):
             raise UsageError("guidance 'clip' needs a model whose codec shows pictures, such as that of 'pixels'")
         super().__init__(denoiser, score=self.fit, scale=scale, through=through, interval=interval)
         self.codec = codec
@@ -149,9 +150,10 @@ class ClipGuidance(Energy):
 
     def fit(self, x0: Tensor, t: Tensor, cond: Condition | None) -> Tensor:
         """Give CLIP's logit of predicted clean pictures and the text, (B,)."""
-        assert isinstance(self.codec, ShowsColours)
         self.to(x0.device)
-        return self.clip.logits(self.codec.colours(x0), self.text)
+        codec, x = (self.codec.codec, self.codec.data(x0)) if isinstance(self.codec, Latent) else (self.codec, x0)
+        assert isinstance(codec, ShowsColours)
+        return self.clip.logits(codec.colours(x), self.text)
 
 
 @cache
@@ -175,8 +177,11 @@ def _transformers() -> Any:
 
 def _statistics(file: Path) -> tuple[list[float], list[float]]:
     """Give mean and std by channel."""
-    said = json.loads(file.read_bytes()) if file.is_file() else {}
-    return list(said.get("image_mean", MEAN)), list(said.get("image_std", STD))
+    try:
+        said = read_json(file) if file.is_file() else {}
+        return list(said.get("image_mean", MEAN)), list(said.get("image_std", STD))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UsageError(f"{file}: is no description of what CLIP is shown: {error}") from error
 
 
 def _square(x: Tensor, size: int) -> Tensor:

@@ -13,6 +13,8 @@ import polydiff
 from polydiff.core.noise import Seeds
 from polydiff.core.oracle import Gaussian
 from polydiff.errors import UsageError
+from polydiff.model.latent import Latent
+from polydiff.nn.autoencoder import Autoencoder, Posterior
 from polydiff.torchaudio_loader import load_torchaudio
 
 with suppress(ImportError):
@@ -99,6 +101,30 @@ def test_guidance_is_by_the_gradient_of_the_logit(folder, codec, data, through):
     gain = sigma**2 / alpha if through else sigma**2 / (alpha**2 + sigma**2)
     with torch.no_grad():
         torch.testing.assert_close(guided(x_t, t), x0 + 0.2 * gain * gradient, rtol=1e-4, atol=1e-5)
+
+
+class Turned(Autoencoder):
+    """Latents that are the pictures with their colours turned."""
+
+    def latent_shape(self, shape):
+        return shape
+
+    def encode(self, x):
+        return Posterior(x.roll(1, 1), torch.zeros_like(x))
+
+    def decode(self, z):
+        return z.roll(-1, 1)
+
+
+def test_guidance_sees_through_latents(folder, codec, data):
+    """Of unit scale here; the gradient comes through the decoder."""
+    latent = Latent(codec, Turned((3, 16, 16)))
+    x_t, t = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.tensor(0.5)
+    options = {"model": folder, "prompt": "a bad cab", "scale": 0.2}
+    of_pictures = ClipGuidance(data, codec, **options)(x_t, t)
+    of_latents = ClipGuidance(data, latent, **options)(x_t.roll(1, 1), t)
+    torch.testing.assert_close(of_latents.roll(-1, 1), of_pictures)
+    assert not torch.allclose(of_pictures, data(x_t, t))
 
 
 def test_pictures_come_to_fit_the_text(folder, codec, data):

@@ -52,7 +52,9 @@ def request(model: Model, cloud: PointCloud, points: int, notes: dict[str, Any],
     """
     codec = model.codec
     if not isinstance(codec, Points):
-        raise UsageError(f"the model is one of the modality '{model.config.modality}': it has no points to be given")
+        raise UsageError(
+            f"the model's codec is '{model.config.codec.name}': it has no points to be given, as 'points' has"
+        )
     known = Known(*codec.encode_part(cloud, points))
     return Request(known=known, size=str(points), notes={"given": notes | {"points": len(cloud)}}, **asked)
 
