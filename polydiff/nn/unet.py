@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -142,7 +143,7 @@ class UNet(EmbeddedBackbone):
             h = skips[-1]
         for block in self.middle:
             h = block(h, embedding, cond)
-        for level in reversed(self.up):
+        for level in reversed(cast(Sequence[_Up], self.up)):
             h = level(h, embedding, cond, [skips.pop() for _ in level.blocks])
         return h.contiguous()
 

@@ -38,7 +38,8 @@ def ranks(toy_recipe, tmp_path, monkeypatch):
         port = str(find_free_network_port())
         common = {
             "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "GROUP_RANK": "0", "OMP_NUM_THREADS": "1",
-            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "none", **environment,
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "none",
+            "TOY_STOP_AT": "-1", **environment,
         }  # fmt: skip
         processes = [
             context.Process(
@@ -167,7 +168,7 @@ def test_one_process_is_gone_on_from_sharded(ranks, monkeypatch):
     one("toy.yaml", *SHARDED, "--out", "whole")
     monkeypatch.setenv("TOY_STOP_AT", "9")
     assert main(["train", "toy.yaml", *SHARDED, "--out", "to-two", "--accelerator", "cpu"]) == 130
-    assert ranks("to-two", "--resume", "--strategy", "fsdp", TOY_STOP_AT="-1") == [0, 0]
+    assert ranks("to-two", "--resume", "--strategy", "fsdp") == [0, 0]
     assert_same_runs("to-two", "whole", 20, 1e-5)
 
 
