@@ -131,7 +131,7 @@ def read(folder: Path) -> Receipt:
     if not path.is_file():
         raise UsageError(f"{folder} holds no ladder to go on with: there is no {FILE} in it")
     try:
-        data = json.loads(path.read_bytes())
+        data = files.read_json(path)
         rows = [each and Row(**each) for each in (data["teacher"], data["untaught"], *data["rungs"])]
         return Receipt(Request.from_dict(data["request"]), data["samples"], data["real"], rows[0], rows[1], rows[2:])
     except (ValueError, TypeError, KeyError) as error:

@@ -177,6 +177,13 @@ def test_archives(refused, tmp_path, content, words):
     assert words in line
 
 
+def test_tables(refused, tmp_path):
+    pytest.importorskip("datasets")
+    code, line = refused("data", "check", put(tmp_path / "a.parquet", payloads.pickled()), "--modality", "image")
+    assert code == 3
+    assert "a.parquet" in line
+
+
 @pytest.mark.parametrize("place", ["reference://a", "github://a", "ssh://a/b.tar", "nosuch://a.tar", "javascript://a"])
 def test_places_of_archives(refused, place):
     code, line = refused("data", "check", place, "--modality", "image")
