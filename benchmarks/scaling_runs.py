@@ -105,7 +105,7 @@ def waiting(source: Path, batch: int, workers: int, cache: Path | None, out: Pat
 
 
 def peak(source: Path, batch: int, checkpoint: bool, large: bool) -> tuple[int, str]:
-    """Give the most memory, in bytes, of a few steps, and what it is: of the GPU or, on a CPU, of the process."""
+    """Give the most memory, in bytes, of a few steps, and what it is: on a GPU all of it, on a CPU what the steps take."""
     settings = (
         *(LARGE if large else SMALL),
         "train.steps=3",
@@ -113,10 +113,11 @@ def peak(source: Path, batch: int, checkpoint: bool, large: bool) -> tuple[int, 
         f"backbone.checkpoint={str(checkpoint).lower()}",
     )
     parts = parts_of(source, batch, *settings)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rehearse(parts, launch(precision=parts.recipe.train.precision))
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated(), "allocated on the GPU"
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "of the process"
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024, "more than before the first step"
 
 
 def on_gpu(source: Path, batch: int, workers: int, steps: int, compiled: bool, out: Path) -> dict[str, float]:
