@@ -29,7 +29,7 @@ def building(file: Path, weights: Mapping[str, Tensor]) -> Iterator[None]:
     most = 2 * sum(tensor.numel() for tensor in weights.values()) + SPARE
     count = 0
 
-    def add(module: nn.Module, name: str, tensor: Tensor | None) -> None:
+    def add(_module: nn.Module, _name: str, tensor: Tensor | None) -> None:
         nonlocal count
         count += 0 if tensor is None else tensor.numel()
         if count > most:
