@@ -105,7 +105,7 @@ def waiting(source: Path, batch: int, workers: int, cache: Path | None, out: Pat
 
 
 def peak(source: Path, batch: int, checkpoint: bool, large: bool) -> tuple[int, str]:
-    """Give the most memory, in bytes, of a few steps, and what it is: on a GPU all of it, on a CPU what the steps take."""
+    """Give the most memory, in bytes, in a few steps, and what it is: on a GPU all of it, on a CPU what is added."""
     settings = (
         *(LARGE if large else SMALL),
         "train.steps=3",
