@@ -26,12 +26,15 @@ class CodecModel(nn.Module):
         Registered names and options: what it is made from.
     codec
         The two together, whose state is what is saved.
+    losses
+        What is trained beside it, to train it.
     """
 
     def __init__(self, config: CodecConfig, codec: Latent) -> None:
         super().__init__()
         self.config = config
         self.codec = codec
+        self.losses = nn.ModuleList()
 
     @classmethod
     def from_config(cls, config: CodecConfig) -> CodecModel:

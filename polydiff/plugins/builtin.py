@@ -150,7 +150,9 @@ def polydiff_conditioners() -> Iterable[ConditionerSpec]:
         ConditionerSpec("class", "polydiff.conditioning.class_label:ClassLabel", "one class among several"),
         ConditionerSpec("multi-label", "polydiff.conditioning.multi_label:MultiLabel", "any number of classes"),
         ConditionerSpec("vector", "polydiff.conditioning.vector:Vector", "numbers, standardised"),
-        ConditionerSpec("tensor", "polydiff.conditioning.tensor:TensorInput", "a content of the same kind, as channels"),
+        ConditionerSpec(
+            "tensor", "polydiff.conditioning.tensor:TensorInput", "a content of the same kind, as channels"
+        ),
         ConditionerSpec("text", "polydiff.conditioning.text:Text", "texts of any language, trained jointly"),
         ConditionerSpec(
             "text-pretrained",
@@ -176,6 +178,7 @@ def polydiff_objectives() -> Iterable[ObjectiveSpec]:
         WeightingSpec("sigmoid", "polydiff.training.weighting:Sigmoid", "sigmoid of the log-SNR"),
         ReconstructionSpec("l1", "polydiff.training.reconstruction:L1", "mean absolute difference"),
         ReconstructionSpec("l2", "polydiff.training.reconstruction:L2", "mean squared difference"),
+        ReconstructionSpec("adversarial", "polydiff.training.adversarial:Adversarial", "to pass for real"),
         WeightingSpec("truncated-snr", "polydiff.training.weighting:TruncatedSNR", "SNR, never below 1"),
         DistillationSpec("match", "polydiff.distillation.match:Match", "the teacher's estimate in one evaluation"),
         DistillationSpec(

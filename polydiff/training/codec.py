@@ -89,7 +89,8 @@ def assemble_codec(recipe: CodecRecipe) -> CodecParts:
     except UsageError as error:
         raise recipe.autoencoder.error(str(error)) from error
     model.codec.codec.load_state_dict(codec.state_dict())
-    terms = [(each.weight, build(ReconstructionSpec, each, codec=codec)) for each in recipe.objective.reconstruction]
+    objective = _objective(recipe, codec)
+    model.losses.extend(objective.learnt)
     examples, held_out = data.examples(copy.deepcopy(codec), recipe.codec, {}, seed)
     modality = host().modality(recipe.modality)
     return CodecParts(
@@ -97,10 +98,20 @@ def assemble_codec(recipe: CodecRecipe) -> CodecParts:
         model,
         examples,
         held_out,
-        CodecObjective(terms, recipe.objective.kl),
+        objective,
         host().load(modality, "preview"),
         host().load(modality, "fidelity") if modality.fidelity else None,
     )
+
+
+def _objective(recipe: CodecRecipe, codec: Codec) -> CodecObjective:
+    asked = recipe.objective.reconstruction
+    objective = CodecObjective(
+        [(each.weight, build(ReconstructionSpec, each, codec=codec)) for each in asked], recipe.objective.kl
+    )
+    if not objective.judged().terms:
+        raise asked[0].error("asks for nothing that can be judged; put l1 beside it")
+    return objective
 
 
 def _refuse_masks(recipe: CodecRecipe, codec: Codec, data: TrainingData) -> None:

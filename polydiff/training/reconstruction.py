@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -56,10 +56,19 @@ class CodecObjective:
     terms: Sequence[tuple[float, Reconstruction]]
     kl: float
 
+    @property
+    def learnt(self) -> list[nn.Module]:
+        """Those that learn, too."""
+        return [loss for _, loss in self.terms if isinstance(loss, nn.Module)]
+
     def reconstruction(self, y: Tensor, x: Tensor) -> Tensor:
         """Give each sample's loss of what came back, (B,)."""
         losses = [weight * loss(y, x) for weight, loss in self.terms]
         return sum(losses[1:], losses[0])
+
+    def judged(self) -> CodecObjective:
+        """Give what can be compared from one validation to the next: the losses that do not learn."""
+        return replace(self, terms=[term for term in self.terms if not isinstance(term[1], nn.Module)])
 
 
 class CodecLoss(nn.Module):

@@ -23,6 +23,8 @@ Fidelity = Callable[[Any, Any], Mapping[str, float]]
 class RoundTrip:
     """Measures the reconstruction loss on held-out items and, by the modality's own measures, their contents.
 
+    Losses that learn, as `adversarial` does, are no yardstick and are left out.
+
     Parameters
     ----------
     batch
@@ -40,7 +42,7 @@ class RoundTrip:
         workers: int,
         processes: Processes,
     ) -> None:
-        self.objective, self.fidelity = objective, fidelity
+        self.objective, self.fidelity = objective.judged(), fidelity
         self.held_out = HeldOut(
             examples, max(2, min(config.samples, len(examples))), batch=batch, workers=workers, processes=processes
         )

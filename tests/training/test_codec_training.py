@@ -168,7 +168,7 @@ def test_the_resolved_recipe_knows_the_codec_by_its_weights(latents, codec, trai
     assert assemble(again).recipe == again
     shutil.rmtree(codec.folder)
     train_codec("codec", "train.seed=1")
-    with pytest.raises(RecipeError, match="codec.of: the codec there is another than the one"):
+    with pytest.raises(RecipeError, match=r"codec\.of: the codec there is another than the one"):
         assemble(again)
 
 

@@ -95,7 +95,12 @@ def test_everything_at_once_is_resumed_bit_for_bit(train_toy, dropping, monkeypa
     assert_same_run(whole, stopped)
 
 
-@pytest.mark.parametrize("changes", [(), ("train.accumulate=2", "train.precision=bf16-mixed", "data.workers=1")])
+ADVERSARIAL = "objective.reconstruction=[l2, {name: adversarial, weight: 0.1, width: 4, layers: 1}]"
+
+
+@pytest.mark.parametrize(
+    "changes", [(), (ADVERSARIAL, "train.accumulate=2", "train.precision=bf16-mixed", "data.workers=1")]
+)
 def test_a_codec_is_resumed_bit_for_bit(train_codec, changes):
     whole, outcome = train_codec("whole", *changes)
     assert outcome.reason == "finished"
