@@ -39,8 +39,8 @@ class Options:
     Attributes
     ----------
     types
-        By name; a `Schedule`, `Codec` or `Autoencoder` is named as a component, a `Denoiser` as a model folder, `Shards`
-        by their patterns.
+        By name; a `Schedule`, `Codec` or `Autoencoder` is named as a component, a `Denoiser` as a model folder,
+        `Shards` by their patterns.
     defaults
         Of those that can be left out.
     engine

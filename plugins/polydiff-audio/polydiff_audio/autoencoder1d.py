@@ -16,8 +16,8 @@ from polydiff_audio.unet1d import STEM
 class Autoencoder1D(GridAutoencoder):
     """A residual encoder and decoder over time, for sequences of any length that its factor divides.
 
-    The changes of resolution are anti-aliased, as those of `unet1d`. The codec's `multiple` should be the product of the
-    factors and of those of the network that is to diffuse the latents.
+    The changes of resolution are anti-aliased, as those of `unet1d`. The codec's `multiple` should be the product of
+    the factors and of those of the network that is to diffuse the latents.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ LIMIT_DB = 100.0
 
 
 def fidelity(content: Sound, original: Sound) -> dict[str, float]:
-    """Give the scale-invariant signal-to-distortion ratio (Le Roux et al. 2019, "SDR - half-baked or well done?", eq. 2).
+    """Give the scale-invariant signal-to-distortion ratio (Le Roux et al. 2019, "SDR - half-baked or well done?").
 
     10 log10(|a s|^2 / |a s - s'|^2), where a = <s', s> / |s|^2 scales the original s to what came back, s'; within
     +-100 dB.

@@ -12,10 +12,10 @@ from polydiff_audio.waveform import Waveform
 
 
 class SpectralLoss:
-    """The multi-resolution STFT loss of Yamamoto, Song & Kim 2020 (Parallel WaveGAN), equations 3 to 6.
+    """The multi-resolution STFT loss of Yamamoto, Song & Kim 2020 (Parallel WaveGAN).
 
-    Of each resolution spectral convergence, || |Y| - |X| || / || |X| ||, and the mean | log |Y| - log |X| |; the mean over
-    resolutions. It does not hear phases, so it wants `l1` or `l2` beside it.
+    Of each resolution spectral convergence, || |Y| - |X| || / || |X| ||, and the mean | log |Y| - log |X| |; the mean
+    over resolutions. It does not hear phases, so it wants `l1` or `l2` beside it.
 
     Parameters
     ----------

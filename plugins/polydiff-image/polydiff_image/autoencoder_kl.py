@@ -32,7 +32,7 @@ class AutoencoderKL(Latent):
     size, fit, background
         See `pixels`.
     path
-        The folder: `config.json` and `diffusion_pytorch_model.safetensors`. Nothing is downloaded and nothing unpickled.
+        The folder: `config.json` and `diffusion_pytorch_model.safetensors`. Nothing is downloaded, nothing unpickled.
     config
         That file's: filled in from the folder.
     sha256

@@ -22,7 +22,8 @@ class TokenTransformer(EmbeddedBackbone):
     """Layers of self-attention among a fixed number of tokens, each told its place: for the latents of clouds.
 
     Follows Peebles & Xie 2023 (DiT, https://arxiv.org/abs/2212.09748) with the layers of `latent-set`. The condition's
-    vector is added to the time embedding, its tokens are attended to, its channels, (B, channels, tokens), concatenated.
+    vector is added to the time embedding, its tokens are attended to, its channels, (B, channels, tokens), are
+    concatenated.
 
     Parameters
     ----------
