@@ -14,7 +14,7 @@ class Adversarial(nn.Module):
     """A critic of patches, trained to tell what comes back from the data, and the autoencoder to deceive it.
 
     The hinge losses of Lim & Ye 2017 ("Geometric GAN") in one. Of the critic D's, max(0, 1 - D(x)) + max(0, 1 + D(y)),
-    the gradient goes to the critic alone; of the autoencoder's, -D(y), it goes to what came back, y, alone. So both make
+    the gradient goes to the critic alone; of the autoencoder's, -D(y), to what came back, y, alone. So both make
     their steps at once. It makes sharp what other losses leave blurred, of data on a grid, and wants a small weight and
     another loss beside it. The critic lies in checkpoints and not in the codec's folder.
 
