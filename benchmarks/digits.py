@@ -2,6 +2,7 @@
 
     python benchmarks/digits.py runs/digits
     python benchmarks/digits.py runs/digits --diffusers 4
+    python benchmarks/digits.py runs/digits --student runs/digits-4
 
 Judged are 1,000 samples, 100 of each label, at 20 dpm++2m steps and guidance 1.5:
 
@@ -10,7 +11,8 @@ Judged are 1,000 samples, 100 of each label, at 20 dpm++2m steps and guidance 1.
 (c) the median distance to the nearest training digit; that of memorised samples would be below that of held-out digits.
 
 The guidance is the recipe's, at that scale; where the recipe limits it to an interval, plain guidance is judged, too.
-Beside them: those of real digits and, with `--diffusers`, of diffusers' UNet2DModel trained for so many minutes here.
+Beside them: those of real digits and, with `--diffusers`, of diffusers' UNet2DModel trained for so many minutes here;
+with `--student`, of what `polydiff distill` made of the run, and of what it was made of: 32 ddim steps.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from polydiff.recipe.component import Component
 from polydiff.recipe.load import load_recipe
 
 STEPS, GUIDANCE = 20, 1.5
+TAUGHT = 32
 BATCH = 128
 
 
@@ -67,19 +70,28 @@ def main() -> None:
     parser.add_argument(
         "--diffusers", type=float, metavar="MINUTES", help="train diffusers' UNet2DModel for so long, too"
     )
+    parser.add_argument("--student", type=Path, action="append", default=[], help="folder of a student of the run")
     options = parser.parse_args()
     model = polydiff.load(options.run)
     train, held_out = real_digits(options.run, model.codec)
     classifier = train_classifier(train)
     labels = torch.arange(options.samples) % 10
     contestants = {"held-out digits": held_out, "training digits": train}
-    for name, guidance in guidances(model).items():
+
+    def enter(name: str, model: Model, **settings: object) -> None:
         start = time.perf_counter()
-        contents = model.generate(
-            options.samples, label="all", seed=options.seed, sampler="dpm++2m", steps=STEPS, guidance=guidance
-        )
+        contents = model.generate(options.samples, label="all", seed=options.seed, **settings)
         print(f"{name}: {options.samples} samples in {time.perf_counter() - start:.1f} s")
         contestants[name] = Digits(torch.stack([model.codec.encode(each) for each in contents]), labels)
+
+    for name, guidance in guidances(model).items():
+        enter(name, model, sampler="dpm++2m", steps=STEPS, guidance=guidance)
+    if options.student:
+        recipe = chain(model.config.sample.guidance, GUIDANCE)
+        enter(f"polydiff, ddim {TAUGHT}", model, sampler="ddim", steps=TAUGHT, guidance=recipe)
+    for folder in options.student:
+        student = polydiff.load(folder)
+        enter(f"student {folder.name}, {student.config.sample.steps} steps", student, guidance=GUIDANCE)
     if options.diffusers:
         contestants |= diffusers_samples(train, labels, options.diffusers)
     report(contestants, classifier)

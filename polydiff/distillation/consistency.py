@@ -108,15 +108,18 @@ class Consistency(Distillation):
         x_r = noised(schedule, x0, r, eps) if self.pairs == "data" else self._step(x_t, t, r, cond, mask)
         with torch.no_grad(), torch.random.fork_rng([x0.device] if x0.is_cuda else []):  # the same units drop out
             target = self._end(denoiser, x_r, r, cond, mask)
-        error = mean_of((denoiser(x_t, t, cond.student, mask) - target).square(), mask)
-        distance = (error + self.c**2).sqrt() - self.c
-        return distance / (angle(schedule, t) - angle(schedule, r)).to(x0)
+        distance = self.distance(denoiser, x_t, t, target, cond, mask)
+        return ((distance + self.c**2).sqrt() - self.c) / self.gap_at(cond.behind).to(x0)
 
     def below(self, t: Tensor, schedule: Schedule, behind: Tensor) -> Tensor:
         """Give the times r of a run of which so much is behind."""
-        first, last = self.gap
-        phi_r = angle(schedule, t) * (1 - first * (last / first) ** behind)
+        phi_r = angle(schedule, t) * (1 - self.gap_at(behind))
         return schedule.time(-2 * phi_r.tan().log()).clamp(min=0)
+
+    def gap_at(self, behind: Tensor) -> Tensor:
+        """Give 1 - phi_r / phi_t."""
+        first, last = self.gap
+        return first * (last / first) ** behind
 
     @torch.no_grad()
     def _step(self, x_t: Tensor, t: Tensor, r: Tensor, told: Told, mask: Tensor | None = None) -> Tensor:

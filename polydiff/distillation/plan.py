@@ -31,12 +31,11 @@ WIDTH = 128
 """Of the vector of the scale, for models without any other vector."""
 
 LESSON = {
-    "objective.weighting": "truncated-snr",
     "train.optimizer.decay": "linear",
     "train.checkpoint.best": False,
     "train.validation.patience": None,
 }
-"""How students train unlike their teacher: with the weights of Salimans & Ho, and a rate that goes to zero."""
+"""How students train unlike their teacher: the rate goes to zero, and the end counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +73,7 @@ class Plan:
         record = {"method": rung.method.name, "teacher": weights, "steps": rung.steps}
         guidance = [each.flat() for each in self.sample.guidance]
         scale = scale_of(self.sample.guidance)
-        ours = {
-            **LESSON,
-            **self._training(max_minutes),
-            **self._structure(),
-        }
+        ours = {**LESSON, **self._training(max_minutes), **self._structure()}
         identity = {
             "sample": {
                 "sampler": rung.samplers[0],

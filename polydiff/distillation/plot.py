@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from polydiff.distillation.receipt import Receipt, Row
 
@@ -20,6 +21,8 @@ def plot(receipt: Receipt) -> bytes:
     assert receipt.teacher is not None
     names = [*receipt.teacher.figures, "distance from the teacher"]
     figure = Figure(figsize=(4.2 * len(names), 3.8), layout="constrained")
+    costs = sorted({row.evaluations for row in (receipt.teacher, *receipt.rungs)})
+    labelled: dict[str, Any] = {}
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         points = [(row.evaluations, _value(row, name)) for row in (receipt.teacher, *receipt.rungs)]
         axes.plot(*zip(*points, strict=True), marker="o", label="students, from the teacher down")
@@ -33,8 +36,11 @@ def plot(receipt: Receipt) -> bytes:
         if name in receipt.real:
             axes.axhline(receipt.real[name], color="grey", linestyle=":", label="real data, half and half")
         axes.set(xscale="log", xlabel="evaluations a sample", title=name)
+        axes.set_xticks(costs, [f"{cost:g}" for cost in costs])
+        axes.minorticks_off()
+        labelled |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
         axes.grid(visible=True, alpha=0.2)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
+    figure.legend(labelled.values(), labelled.keys(), loc="outside lower center", ncols=4, fontsize="small")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()

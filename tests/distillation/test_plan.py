@@ -36,7 +36,7 @@ def test_the_recipe_of_a_rung_is_the_teachers_with_what_distilling_changes(teach
     made = planned(teacher, rung_steps=40, overrides=("train.batch=4", "train.optimizer.lr=0.002"))
     recipe = made.recipe_of(0, teacher / "model", 3.0)
     assert (recipe.train.batch, recipe.train.optimizer.lr, recipe.train.optimizer.decay) == (4, 0.002, "linear")
-    assert (recipe.train.steps, recipe.train.max_minutes, recipe.objective.weighting.name) == (40, 3.0, "truncated-snr")
+    assert (recipe.train.steps, recipe.train.max_minutes, recipe.objective.weighting.name) == (40, 3.0, "constant")
     assert (recipe.sample.sampler.name, recipe.sample.steps) == ("ddim", 4)
     assert [each.name for each in recipe.distill.guidance] == ["cfg"]
     assert recipe.distilled.scales == (1.5, 1.5)
