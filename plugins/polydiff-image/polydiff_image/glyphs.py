@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
 from polydiff.data.example import Example
-from polydiff.errors import DataError
+from polydiff.errors import DataError, UsageError
 from polydiff_image.characters import category, name, select
 from polydiff_image.fonts import DEJAVU, DejaVu, Face, find_font, open_face
 
@@ -31,6 +32,11 @@ class Glyphs:
         Ranges ("a-z", "U+0370-U+03FF") and texts, each character of which is meant ("0123456789").
     categories
         Only characters of these Unicode categories, in words ("uppercase letter"); all when not given.
+    apart
+        Every character is kept from every so many-th font in training, and every font so from characters, in turn: 6
+        keeps apart a sixth of the pairs. 0 shows all.
+    part
+        "train": without the pairs that are kept apart; "held-out": these alone; "all" makes no difference.
 
     Raises
     ------
@@ -46,16 +52,22 @@ class Glyphs:
         fonts: tuple[DejaVu | Path, ...] = DEJAVU,
         characters: tuple[str, ...] = LATIN_GREEK_CYRILLIC,
         categories: tuple[str, ...] | None = None,
+        apart: int = 0,
+        part: Literal["train", "held-out", "all"] = "train",
     ) -> None:
+        if apart < 0 or apart == 1 or (part == "held-out" and not apart):
+            raise UsageError(f"glyphs of the part '{part}' with apart={apart} are none; say apart=6, or 0 for all")
         self.size = size
         meant = select(characters, categories)
         self._glyphs: list[tuple[Face, str]] = []
-        for font in fonts:
+        for place, font in enumerate(fonts):
             face = open_face(find_font(font), size)
             drawn = [(face, character) for character in meant if character in face.characters and face.ink(character)]
             if not drawn:
                 raise DataError(f"font {face.name} has none of the characters asked for")
-            self._glyphs += drawn
+            numbers = {character: number for number, character in enumerate(meant)}
+            kept_apart = {each for each in drawn if apart and (numbers[each[1]] + place) % apart == 0}
+            self._glyphs += [each for each in drawn if part == "all" or (each in kept_apart) == (part == "held-out")]
         self.classes: Sequence[str] = sorted({category(character) for _, character in self._glyphs})
 
     def __len__(self) -> int:

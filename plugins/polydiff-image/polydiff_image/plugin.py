@@ -59,11 +59,11 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         ),
         presets=(
             PresetSpec("digits", "polydiff_image:presets/digits.yaml", "8x8 digits by label, on a CPU"),
-            PresetSpec("glyphs", "polydiff_image:presets/glyphs.yaml", "letters and signs by category"),
-            PresetSpec("scenes", "polydiff_image:presets/scenes.yaml", "coloured shapes by a sentence, on a CPU"),
+            PresetSpec("glyphs", "polydiff_image:presets/glyphs.yaml", "letters and digits by name and font"),
+            PresetSpec("folder-64", "polydiff_image:presets/folder-64.yaml", "your own pictures at 64x64"),
             PresetSpec("glyphs-codec", "polydiff_image:presets/glyphs-codec.yaml", "latents of the glyphs, on a CPU"),
             PresetSpec("glyphs-latent", "polydiff_image:presets/glyphs-latent.yaml", "the glyphs by their latents"),
-            PresetSpec("folder-64", "polydiff_image:presets/folder-64.yaml", "your own pictures at 64x64"),
+            PresetSpec("scenes", "polydiff_image:presets/scenes.yaml", "coloured shapes by a sentence, on a CPU"),
         ),
     )
 

@@ -18,7 +18,7 @@ from polydiff_image.fonts import DEJAVU, find_font, open_face
 from polydiff_image.glyphs import Glyphs
 
 from polydiff.data.source import Source
-from polydiff.errors import DataError
+from polydiff.errors import DataError, UsageError
 
 LETTERS = (".notdef", "square", "wide", "blank", "inner")
 FACE = "\U0001f600"
@@ -238,3 +238,20 @@ def test_a_missing_font_is_refused(tmp_path):
         find_font(tmp_path / "a.ttf")
     with pytest.raises(DataError, match="did you mean 'DejaVuSans-Bold'"):
         find_font(Path("DejaVuSans-Bald"))
+
+
+def test_pairs_that_are_kept_apart_are_shown_in_no_other_part():
+    parts = {part: Glyphs(characters=("A-Z", "0-9"), apart=6, part=part) for part in ("train", "held-out", "all")}
+    pairs = {
+        part: {(source[i].attributes["character"], source[i].attributes["font"]) for i in range(len(source))}
+        for part, source in parts.items()
+    }
+    everything = pairs["all"]
+    assert pairs["train"] | pairs["held-out"] == everything
+    assert not pairs["train"] & pairs["held-out"]
+    assert len(pairs["held-out"]) == len(everything) / 6
+    for place in (0, 1):
+        assert {pair[place] for pair in pairs["train"]} == {pair[place] for pair in everything}
+    for options in ({"apart": 1}, {"apart": -1}, {"part": "held-out"}):
+        with pytest.raises(UsageError, match="apart=6"):
+            Glyphs(**options)

@@ -24,7 +24,7 @@ def photos(tmp_path):
     ("preset", "parameters"),
     [
         ("digits", (0.5e6, 1.5e6)),
-        ("glyphs", (1e6, 4e6)),
+        ("glyphs", (3e6, 5e6)),
         ("scenes", (3e6, 5e6)),
         ("folder-64", (1e7, 4e7)),
     ],
