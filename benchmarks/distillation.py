@@ -126,7 +126,7 @@ class FromData(Objective):
         return super().losses(denoiser, x0, t, eps, cond.student.keep(kept), mask)
 
 
-def network(width: int = 64) -> NetworkDenoiser:
+def network(width: int = 128) -> NetworkDenoiser:
     return NetworkDenoiser(Network(width), Cosine(), prediction("v"))
 
 
@@ -136,8 +136,8 @@ def labelled(label: Tensor) -> Condition:
 
 def fit(student: NetworkDenoiser, objective: Any, data: Data, steps: int, lr: float, *, told: bool = False) -> Any:
     """Train as a run does, with a rate that goes to zero; give the averaged student."""
-    average = EMA(student.train().requires_grad_(True), 0.999 if steps > 1000 else 0.99)
-    optimizer = torch.optim.Adam(student.parameters(), lr, betas=(0.9, 0.99))
+    average = EMA(student.train().requires_grad_(True), 0.999 if steps > 1000 else 0.98)
+    optimizer = torch.optim.Adam(student.parameters(), lr, betas=(0.9, 0.99), fused=True)
     generator = torch.Generator().manual_seed(0)
     for step in range(steps):
         for group in optimizer.param_groups:
@@ -209,7 +209,7 @@ class Contest:
         self.floor = Row("true samples", "", 0, sliced(self.truth, other))
         torch.manual_seed(0)
         start = time.process_time()
-        self.teacher = self.fit(network(), FromData(Uniform(), Constant()), 4000, 3e-3, told=True)
+        self.teacher = self.fit(network(), FromData(Uniform(), Constant()), 6000, 2e-3, told=True)
         self.seconds = time.process_time() - start
         self.guide = Guide(self.teacher.requires_grad_(False))
 
@@ -260,31 +260,33 @@ class Contest:
         steps, student, start = TEACHER, self.teacher, time.process_time()
         while steps > STUDENT:
             objective = Progressive(teacher=Guide(student), weighting=TruncatedSNR(), times=even(steps))
-            student = self.fit(copy.deepcopy(student), objective, 600, 1e-3).requires_grad_(False)
+            student = self.fit(copy.deepcopy(student), objective, 500, 1e-3).requires_grad_(False)
             steps //= 2
             yield self.row("progressive", student, "ddim", steps, start)
 
     def consistency(self) -> Iterator[Row]:
         """Learn the ends of trajectories, from the teacher's and from data alone."""
-        for name, pairs in (("consistency distillation", "teacher"), ("consistency tuning", "data")):
-            start, steps = time.process_time(), 3000
+        ways = {"consistency distillation": ("teacher", (0.5, 0.2)), "consistency tuning": ("data", (0.5, 0.05))}
+        for name, (pairs, gap) in ways.items():
+            start, steps = time.process_time(), 800
+            positions = int(steps * self.effort) * BATCH
             objective = Consistency(
-                teacher=self.guide, weighting=Constant(), positions=int(steps * self.effort) * BATCH, pairs=pairs
+                teacher=self.guide, weighting=TruncatedSNR(), positions=positions, pairs=pairs, gap=gap
             )
-            student = self.fit(copy.deepcopy(self.teacher), objective, steps, 1e-3)
+            student = self.fit(copy.deepcopy(self.teacher), objective, steps, 5e-4)
             for each in (1, 2, 4):
                 yield self.row(name, student, "consistency", each, start)
 
     def flow_map(self) -> Iterator[Row]:
         """Learn to jump, from a teacher and from nothing."""
         starts = {
-            "flow map": (copy.deepcopy(self.teacher), FlowMap(teacher=self.guide, weighting=Constant())),
-            "flow map from scratch": (network(), FlowMap(teacher=self.guide, weighting=Constant(), anchor="data")),
+            "flow map": (copy.deepcopy(self.teacher), FlowMap(teacher=self.guide, weighting=TruncatedSNR())),
+            "flow map from scratch": (network(), FlowMap(teacher=self.guide, weighting=TruncatedSNR(), anchor="data")),
         }
         for name, (begun, objective) in starts.items():
             start = time.process_time()
             begun.target = TimeEmbedding(VECTOR, silent=True)
-            student = self.fit(begun, objective, 4000, 1e-3)
+            student = self.fit(begun, objective, 1500, 2e-3)
             for each in (1, 2, 4):
                 yield self.row(name, student, "flow-map", each, start)
 
@@ -292,7 +294,7 @@ class Contest:
         """Match the teacher with a network of half the width."""
         start = time.process_time()
         objective = Match(teacher=self.guide, weighting=TruncatedSNR(), times=even(TEACHER))
-        student = self.fit(network(32), objective, 4000, 3e-3)
+        student = self.fit(network(64), objective, 1500, 3e-3)
         return self.row("half the width", student, "ddim", TEACHER, start)
 
     def guided(self) -> Iterator[Row]:
@@ -302,7 +304,7 @@ class Contest:
         theirs, others = (draw(guided, "ddim", even(TEACHER), seed=seed, told=True) for seed in (1, 2))
         yield Row(f"teacher guided by {SCALE:g}", "ddim", 2 * TEACHER, sliced(theirs, others))
         objective = Match(teacher=Guide(guided), weighting=TruncatedSNR(), times=even(TEACHER))
-        student = self.fit(copy.deepcopy(self.teacher), objective, 1500, 1e-3, told=True)
+        student = self.fit(copy.deepcopy(self.teacher), objective, 600, 1e-3, told=True)
         ours = draw(student, "ddim", even(TEACHER), told=True)
         yield Row("guidance distilled", "ddim", TEACHER, sliced(ours, others), time.process_time() - start)
 

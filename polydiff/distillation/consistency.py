@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,9 +17,12 @@ from polydiff.distillation.distillation import Distillation, Rung, noised
 from polydiff.errors import UsageError
 from polydiff.model.model import Model
 from polydiff.recipe.component import Component
-from polydiff.training.objective import mean_of
+from polydiff.sampling.grid import INFINITY
 from polydiff.training.teacher import Teacher, Told
 from polydiff.training.weighting import Weighting
+
+CLEAN = math.exp(-INFINITY)
+"""The sigma / alpha below which time grids take the data for clean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,10 @@ class Consistency(Distillation):
     """Two points of one trajectory have the same end (Song et al. 2023, https://arxiv.org/abs/2303.01469).
 
     What the student gives for x_0 becomes that end, f(x_t, t), in the place of the mean. With r < t the loss is
-    d(f(x_t, t), f(x_r, r)) / (phi_t - phi_r), without a gradient into the second, where d is the Pseudo-Huber distance
-    (Song & Dhariwal 2023, https://arxiv.org/abs/2310.14189, section 3.3) and phi = arctan(sigma / alpha), finite where
-    alpha = 0. The end of what has arrived at r = 0 is x_r / alpha_r; near there the predictions but `x0` keep this
-    boundary by themselves, because they multiply an error of the network by sigma.
+    d(f(x_t, t), f(x_r, r)), without a gradient into the second, where d is the Pseudo-Huber distance (Song & Dhariwal
+    2023, https://arxiv.org/abs/2310.14189, section 3.3) of the network's outputs. r is a share of t in the angle
+    phi = arctan(sigma / alpha), which is finite where alpha = 0. Where next to no noise is left at r, it is 0, and the
+    end of what has arrived there is x_r / alpha_r: the boundary condition, on any schedule and for any prediction.
 
     Parameters
     ----------
@@ -52,7 +56,9 @@ class Consistency(Distillation):
         distillation). "data": x_r has the data and the noise of x_t (easy consistency tuning, Geng et al. 2024,
         https://arxiv.org/abs/2406.14548): nothing is owed to the teacher but the start, and no guidance is learnt.
     gap
-        1 - phi_r / phi_t at the start of the run and at its end, in geometric progression.
+        1 - phi_r / phi_t at the start of the run and at its end, in geometric progression. What the student gets wrong
+        over one gap adds up over all that lead to the data, so that a narrow one takes much training; of pairs of
+        "teacher" the error falls with its square, of "data" with itself.
     c
         Errors below it count by their square, those above by themselves.
     """
@@ -64,8 +70,8 @@ class Consistency(Distillation):
         weighting: Weighting,
         positions: int,
         pairs: Literal["teacher", "data"] = "teacher",
-        gap: tuple[float, float] = (0.25, 0.02),
-        c: float = 0.00054,
+        gap: tuple[float, float] = (0.5, 0.2),
+        c: float = 0.1,
     ) -> None:
         super().__init__(teacher, weighting)
         if not 0 < gap[1] <= gap[0] <= 1:
@@ -109,17 +115,14 @@ class Consistency(Distillation):
         with torch.no_grad(), torch.random.fork_rng([x0.device] if x0.is_cuda else []):  # the same units drop out
             target = self._end(denoiser, x_r, r, cond, mask)
         distance = self.distance(denoiser, x_t, t, target, cond, mask)
-        return ((distance + self.c**2).sqrt() - self.c) / self.gap_at(cond.behind).to(x0)
+        return distance / ((distance + self.c**2).sqrt() + self.c)  # sqrt(distance + c^2) - c, to all digits
 
     def below(self, t: Tensor, schedule: Schedule, behind: Tensor) -> Tensor:
         """Give the times r of a run of which so much is behind."""
-        phi_r = angle(schedule, t) * (1 - self.gap_at(behind))
-        return schedule.time(-2 * phi_r.tan().log()).clamp(min=0)
-
-    def gap_at(self, behind: Tensor) -> Tensor:
-        """Give 1 - phi_r / phi_t."""
         first, last = self.gap
-        return first * (last / first) ** behind
+        phi_r = angle(schedule, t) * (1 - first * (last / first) ** behind)
+        r = schedule.time(-2 * phi_r.tan().log()).clamp(min=0)
+        return r.where(phi_r > CLEAN, 0.0)
 
     @torch.no_grad()
     def _step(self, x_t: Tensor, t: Tensor, r: Tensor, told: Told, mask: Tensor | None = None) -> Tensor:

@@ -43,7 +43,7 @@ class FlowMap(Distillation):
         teacher: Teacher,
         weighting: Weighting,
         anchor: Literal["teacher", "data"] = "teacher",
-        anchored: float = 0.5,
+        anchored: float = 0.25,
     ) -> None:
         super().__init__(teacher, weighting)
         self.anchor, self.anchored = anchor, anchored
