@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -123,6 +124,16 @@ class Encoder:
 def load_encoder(name: str, revision: str | None) -> Encoder:
     """Load an encoder, once in a process; raises as `Encoder` does."""
     return Encoder(name, revision)
+
+
+def cache_folder() -> Path:
+    """Give the folder in which what encoders make of texts is kept: the user's, whatever a model says.
+
+    It is `POLYDIFF_CACHE`, or `polydiff` in the user's folder of caches, and there `texts`.
+    """
+    own = os.environ.get("POLYDIFF_CACHE")
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return (Path(own) if own else caches / "polydiff") / "texts"
 
 
 def _transformers() -> Any:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from polydiff.conditioning.conditioner import Conditioner, FactSource
-from polydiff.conditioning.encoder import Encoded, load_encoder
+from polydiff.conditioning.encoder import Encoded, cache_folder, load_encoder
 from polydiff.conditioning.prompt import Span, format_prompt, merged, parse_prompt
 from polydiff.conditioning.text import Text
 from polydiff.core.condition import Condition, ConditionDims
@@ -47,7 +47,7 @@ class TextPretrained(Conditioner):
     pooled
         Whether the tokens' mean is given as a vector, too.
     cache
-        A folder in which to keep the hidden states of texts, so that each is encoded once.
+        Whether to keep the hidden states of texts on disk, so that each is encoded once: see `cache_folder`.
 
     Raises
     ------
@@ -67,7 +67,7 @@ class TextPretrained(Conditioner):
         too_long: Literal["refuse", "truncate"] = "refuse",
         width: int = 128,
         pooled: bool = True,
-        cache: Path | None = None,
+        cache: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = load_encoder(model, revision)
@@ -85,7 +85,7 @@ class TextPretrained(Conditioner):
         self.norm = nn.LayerNorm(self.encoder.width)
         self.project = nn.Linear(self.encoder.width, width)
         self.pooled = nn.Linear(width, width, bias=False) if pooled else None
-        self._cache = None if cache is None else Cache(cache)
+        self._cache = Cache(cache_folder()) if cache else None
         self._remembered: OrderedDict[str, Encoded] = OrderedDict()
 
     @classmethod

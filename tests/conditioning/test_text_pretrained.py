@@ -8,10 +8,15 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+import polydiff
 from polydiff.conditioning.encoder import Encoder
 from polydiff.conditioning.text_pretrained import TextPretrained
 from polydiff.core.condition import ConditionDims
 from polydiff.errors import DataError, UsageError
+from polydiff.model.model import Model
+from polydiff.recipe.component import Component, ConditionConfig
+from polydiff.recipe.schema import ModelConfig, SampleConfig
+from polydiff.testing.small_run import shaken
 from polydiff.torchaudio_loader import load_torchaudio
 
 with suppress(ImportError):
@@ -120,10 +125,11 @@ def test_a_weight_multiplies_its_parts_tokens(clip_text):
 
 
 def test_what_is_kept_on_disk_is_what_is_made(folder, tmp_path, monkeypatch):
-    made = conditioner(folder, cache=tmp_path)
+    monkeypatch.setenv("POLYDIFF_CACHE", str(tmp_path))
+    made = conditioner(folder, cache=True)
     first = made([made.parse("a cab")])
-    assert len(list(tmp_path.rglob("*.safetensors"))) == 1
-    again = conditioner(folder, cache=tmp_path)
+    assert len(list((tmp_path / "texts").rglob("*.safetensors"))) == 1
+    again = conditioner(folder, cache=True)
     monkeypatch.setattr(Encoder, "__call__", None)
     second = again([again.parse("a cab")])
     assert torch.equal(first.tokens, second.tokens)
@@ -189,3 +195,24 @@ def test_pickled_weights_are_refused(tmp_path, t5):
     torch.save({}, tmp_path / "pytorch_model.bin")
     with pytest.raises(UsageError, match="is no text encoder"):
         conditioner(tmp_path)
+
+
+def test_a_model_that_is_told_by_an_encoder_comes_back_the_same(folder, tmp_path):
+    torch.manual_seed(0)
+    digest = Encoder(str(folder), None).digest
+    options = {"model": str(folder), "digest": digest, "length": 32, "width": 8}
+    config = ModelConfig(
+        modality="image",
+        codec=Component("pixels", {"size": 4, "channels": 1}),
+        backbone=Component("unet2d", {"channels": 8, "multipliers": [1, 1], "blocks": 1, "head_width": 8}),
+        conditions={"caption": ConditionConfig("text-pretrained", options)},
+        sample=SampleConfig(steps=2),
+    )
+    model = shaken(Model.from_config(config))
+    model.save(tmp_path / "model")
+    loaded = polydiff.load(tmp_path / "model")
+    assert not [name for name in loaded.state_dict() if "encoder" in name]
+    texts = ["a bad cab", "a (bad:2) cab", "fed"]
+    made, again = (each.generate(3, caption=texts, negative="bee", guidance=3.0) for each in (model, loaded))
+    assert [picture.tobytes() for picture in made] == [picture.tobytes() for picture in again]
+    assert len({picture.tobytes() for picture in made}) == 3

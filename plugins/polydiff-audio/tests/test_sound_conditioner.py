@@ -9,6 +9,10 @@ from polydiff_audio.sound_conditioner import SoundTokens
 
 from polydiff.core.condition import ConditionDims
 from polydiff.errors import DataError, UsageError
+from polydiff.model.model import Model
+from polydiff.recipe.component import Component, ConditionConfig
+from polydiff.recipe.schema import ModelConfig, SampleConfig
+from polydiff.testing.small_run import shaken
 
 SMALL = {"rate": 8000, "duration": 0.5, "n_fft": 256, "hop": 64, "n_mels": 16, "width": 32, "layers": 1}
 
@@ -73,3 +77,20 @@ def test_it_measures_the_data():
     assert options["scale"] == pytest.approx(every.std(), rel=1e-5)
     with pytest.raises(DataError, match="no example has the fact 'noise'"):
         SoundTokens.options_from(source, "noise", SMALL)
+
+
+def test_a_sound_conditions_a_picture(tmp_path):
+    torch.manual_seed(0)
+    config = ModelConfig(
+        modality="image",
+        codec=Component("pixels", {"size": 4, "channels": 1}),
+        backbone=Component("unet2d", {"channels": 8, "multipliers": [1, 1], "blocks": 1, "head_width": 8}),
+        conditions={"sound": ConditionConfig("sound", {**SMALL, "center": 3.0, "scale": 2.0})},
+        sample=SampleConfig(steps=2),
+    )
+    model = shaken(Model.from_config(config))
+    for pitch in (300, 900):
+        soundfile.write(tmp_path / f"{pitch}.wav", tone(pitch, 0.3).samples.T, 8000)
+    low, high = (model.generate(1, sound=str(tmp_path / f"{pitch}.wav"))[0] for pitch in (300, 900))
+    (silent,) = model.generate(1)
+    assert len({low.tobytes(), high.tobytes(), silent.tobytes()}) == 3
