@@ -99,8 +99,11 @@ def _conditions(config: ModelConfig) -> str:
 
 
 def _usage(config: ModelConfig) -> str:
-    labelled = "label" in config.conditions
-    option, argument = (" --label all", ', label="all"') if labelled else ("", "")
+    option = argument = ""
+    if prompt := next((name for name, each in config.conditions.items() if each.name.startswith("text")), None):
+        option, argument = ' --prompt "..."', f', {prompt}="..."'
+    elif "label" in config.conditions:
+        option, argument = " --label all", ', label="all"'
     command = f"polydiff generate . -n 16{option} --seed 0 --out out/"
     code = f'import polydiff\n\nmodel = polydiff.load(".")\ncontents = model.generate(16{argument}, seed=0)'
     return (
