@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +79,7 @@ def main() -> None:
     labels = torch.arange(options.samples) % 10
     contestants = {"held-out digits": held_out, "training digits": train}
 
-    def enter(name: str, model: Model, **settings: object) -> None:
+    def enter(name: str, model: Model, **settings: Any) -> None:
         start = time.perf_counter()
         contents = model.generate(options.samples, label="all", seed=options.seed, **settings)
         print(f"{name}: {options.samples} samples in {time.perf_counter() - start:.1f} s")
