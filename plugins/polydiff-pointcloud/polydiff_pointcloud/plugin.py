@@ -87,8 +87,12 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         presets=(
             PresetSpec("furniture", "polydiff_pointcloud:presets/furniture.yaml", "512 points by label, on a CPU"),
             PresetSpec("furniture-2048", "polydiff_pointcloud:presets/furniture-2048.yaml", "2,048 points, on a GPU"),
-            PresetSpec("furniture-codec", "polydiff_pointcloud:presets/furniture-codec.yaml", "their latents"),
-            PresetSpec("furniture-latent", "polydiff_pointcloud:presets/furniture-latent.yaml", "by their latents"),
+            PresetSpec(
+                "furniture-codec", "polydiff_pointcloud:presets/furniture-codec.yaml", "tokens of furniture, on a CPU"
+            ),
+            PresetSpec(
+                "furniture-latent", "polydiff_pointcloud:presets/furniture-latent.yaml", "furniture by its tokens"
+            ),
             PresetSpec("folder-2048", "polydiff_pointcloud:presets/folder-2048.yaml", "your own shapes, 2,048 points"),
             PresetSpec("shapenet-pc15k", "polydiff_pointcloud:presets/shapenet-pc15k.yaml", "PointFlow's ShapeNet"),
         ),
