@@ -75,7 +75,7 @@ class Conditioner(nn.Module, ABC):
 
     @abstractmethod
     def prepare(self, value: Any) -> Any:
-        """Make a raw value, of plain numbers and lists, of an example's fact; `None` of `None`.
+        """Make a raw value, of numbers, texts, lists and arrays, of an example's fact; `None` of `None`.
 
         Raises
         ------
