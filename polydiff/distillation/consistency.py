@@ -50,7 +50,7 @@ class Consistency(Distillation):
     Parameters
     ----------
     positions
-        How many samples the run sees, by which the gap narrows.
+        How many samples the run sees, by which the gap narrows; the clock has no part in it, for exact resume.
     pairs
         "teacher": x_r is where the teacher, with its guidance, takes x_t in a step of second order (consistency
         distillation). "data": x_r has the data and the noise of x_t (easy consistency tuning, Geng et al. 2024,
