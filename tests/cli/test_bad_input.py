@@ -158,7 +158,7 @@ def test_runs_are_not_mixed_up(polydiff, place, tree):
     [
         ([], "there is no file to read in it; looked for .gif, .jpeg"),
         (
-            ["flat.png"],
+            ["flat.png", "other.png"],
             "conditions.label: no example has the fact 'label' or any other; 'conditions={}' trains without",
         ),
         (["a/only.png"], "1 items, 1 held out: none is left to train on; set data.holdout=0"),
