@@ -71,7 +71,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         presets=(
             PresetSpec("synth-notes", "polydiff_audio:presets/synth-notes.yaml", "notes by timbre and pitch, on a CPU"),
             PresetSpec("speech-digits", "polydiff_audio:presets/speech-digits.yaml", "spoken digits, on a CPU"),
-            PresetSpec("notes-codec", "polydiff_audio:presets/notes-codec.yaml", "latents of notes, on a CPU"),
+            PresetSpec("notes-codec", "polydiff_audio:presets/notes-codec.yaml", "latents of notes"),
             PresetSpec("notes-latent", "polydiff_audio:presets/notes-latent.yaml", "notes by their latents"),
             PresetSpec("folder-16k", "polydiff_audio:presets/folder-16k.yaml", "your own recordings at 16 kHz"),
         ),
