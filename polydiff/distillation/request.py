@@ -9,6 +9,9 @@ from typing import Any, Self
 
 from polydiff.errors import UsageError
 
+OWN = ("distill", "distilled", "flow_map")
+"""The sections of a rung's recipe that the ladder writes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -41,7 +44,7 @@ class Request:
     Raises
     ------
     UsageError
-        When a number is out of range.
+        When a number is out of range, or an override is of what the ladder itself says.
     """
 
     model: str
@@ -62,6 +65,9 @@ class Request:
             raise UsageError(f"--limit is how many times as far from real data one may be; got {self.limit}")
         if isinstance(self.guidance, tuple) and not self.guidance[0] < self.guidance[1]:
             raise UsageError(f"--guidance MIN:MAX needs MIN < MAX, got {self.guidance[0]:g}:{self.guidance[1]:g}")
+        for override in self.overrides:
+            if _section(override) in OWN:
+                raise UsageError(f"{override}: the ladder says that; options go with --method '{{name: ..., ...}}'")
 
     @property
     def folder(self) -> Path:
@@ -71,7 +77,7 @@ class Request:
     @property
     def overrides_of_training(self) -> Sequence[str]:
         """Give the overrides but for those of how the teacher is sampled."""
-        return [each for each in self.overrides if each.split("=")[0].split(".")[0] != "sample"]
+        return [each for each in self.overrides if _section(each) != "sample"]
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain data."""
@@ -83,3 +89,8 @@ class Request:
         guidance = data["guidance"]
         chosen = tuple(guidance) if isinstance(guidance, list) else guidance
         return cls(**{**data, "guidance": chosen, "overrides": tuple(data["overrides"])})
+
+
+def _section(override: str) -> str:
+    """Name the section of a recipe that an override is of."""
+    return override.partition("=")[0].partition(".")[0]

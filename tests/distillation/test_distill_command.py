@@ -75,6 +75,7 @@ def test_a_ladder_without_a_good_student_says_so_and_leaves_no_model(run):
         (("teacher", "--guidance", "1:2:3"), "--guidance takes a scale, such as 1.5, or a range of it, such as 1:4"),
         (("teacher", "--from", "6"), "6 steps are not a multiple of 4; the nearest number that is is 8: --from 8"),
         (("teacher", "train.stps=4"), "train.stps"),
+        (("teacher", "distill.method.pairs=data"), "distill.method.pairs=data: the ladder says that; options go with"),
         (("nowhere",), "no such model folder or run folder"),
         (("teacher", "--resume"), "teacher holds no ladder to go on with: there is no receipt.json in it"),
     ],

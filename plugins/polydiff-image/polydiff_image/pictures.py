@@ -46,7 +46,9 @@ def open_picture(path: File, max_pixels: int) -> Image.Image:
         raise DataError(f"is broken: {error!r}") from error
     if picture.width * picture.height > max_pixels:
         picture.close()
-        raise DataError(f"has {picture.width} x {picture.height} pixels, more than {max_pixels}; data.source.max_pixels allows more")
+        raise DataError(
+            f"has {picture.width} x {picture.height} pixels, more than {max_pixels}; data.source.max_pixels allows more"
+        )
     if picture.mode in {"I", "F"}:
         picture.close()
         raise DataError("has 32 bits a pixel, whose range is not known; convert it to 8 or 16 bits")

@@ -204,7 +204,9 @@ def test_broken_bytes_are_refused_or_read_but_never_crash(tmp_path):
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path):
     Image.new("1", (2000, 1000)).save(tmp_path / "a.png")
-    with pytest.raises(DataError, match="has 2000 x 1000 pixels, more than 1000000; data.source.max_pixels allows more"):
+    with pytest.raises(
+        DataError, match=r"has 2000 x 1000 pixels, more than 1000000; data.source.max_pixels allows more"
+    ):
         open_picture(tmp_path / "a.png", LIMIT)
     Image.new("1", (20_000, 10_000)).save(tmp_path / "bomb.png")
     with pytest.raises(DataError, match="more than 178956970 pixels, the most that are read"):
