@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -59,11 +62,12 @@ def compare(
         raise UsageError(f"at least 2 generated and 2 real clouds are needed, not {len(generated)} and {len(real)}")
     chosen = find_distance(distance)
     x, y = (_stacked(*each, points, normalize) for each in ((generated, "generated"), (real, "real")))
-    between, within_y = chosen.between(x, y), chosen.between(y, y)
+    made, given = _Clouds.of(x), _Clouds.of(y)
+    between, within_y = _table(chosen.name, made, given), _table(chosen.name, given, given)
     halves = within_y[::2, ::2], within_y[::2, 1::2], within_y[1::2, 1::2]
     enough = len(real) >= 4
     return {
-        **_values(chosen.between(x, x), between, within_y),
+        **_values(_table(chosen.name, made, made), between, within_y),
         "real_against_real": _values(*halves) | {"counts": list(halves[1].shape)} if enough else None,
         "distance": {"name": chosen.name, "formula": chosen.formula, "implementation": chosen.implementation},
         **_circumstances(x, y, normalize),
@@ -134,6 +138,26 @@ def jsd(
         "generated": {"count": len(x), "points": sorted({len(each) for each in x})},
         "real": {"count": len(y), "points": sorted({len(each) for each in y})},
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Clouds:
+    """A set of clouds, equal to any of the same points."""
+
+    digest: bytes
+    points: Tensor = field(compare=False)
+
+    @classmethod
+    def of(cls, points: Tensor) -> _Clouds:
+        hashed = hashlib.blake2b(str(tuple(points.shape)).encode())
+        hashed.update(points.numpy())
+        return cls(hashed.digest(), points)
+
+
+@lru_cache(maxsize=8)
+def _table(distance: str, x: _Clouds, y: _Clouds) -> Tensor:
+    """Give the distances of all pairs, computed once for the metrics that share them and for each further model."""
+    return find_distance(distance).between(x.points, x.points if x == y else y.points)
 
 
 def _values(within_x: Tensor, between: Tensor, within_y: Tensor) -> dict[str, float]:
