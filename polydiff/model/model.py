@@ -15,20 +15,19 @@ from polydiff.core.condition import Condition
 from polydiff.core.denoiser import Denoiser, NetworkDenoiser
 from polydiff.core.given import Given, Known
 from polydiff.core.noise import Seeds
-from polydiff.core.windowed import Windowed
 from polydiff.data.codec import Codec
 from polydiff.errors import UsageError
 from polydiff.model import distilled
 from polydiff.model import folder as model_folder
 from polydiff.model.card import card
-from polydiff.model.companions import Companion, Companions
+from polydiff.model.companions import Companions
 from polydiff.model.conditions import Assigned, Wish, assign, make, prompted
-from polydiff.model.latent import Latent
+from polydiff.model.denoising import guided
 from polydiff.model.parts import build_parts
 from polydiff.model.settings import Guidance, check_asked, check_avoided, check_set, settings, weighs_apart
 from polydiff.model.tuned import TUNED, find
 from polydiff.nn.backbone import Backbone
-from polydiff.plugins.specs import GuidanceSpec, SamplerSpec
+from polydiff.plugins.specs import SamplerSpec
 from polydiff.recipe.build import build, build_times, complete
 from polydiff.recipe.component import Component
 from polydiff.recipe.schema import ModelConfig, SampleConfig
@@ -233,36 +232,9 @@ class Model(nn.Module):
             on_step=on_step,
         )
 
-    def _denoiser(self, shape: tuple[int, ...]) -> Denoiser:
-        """Give what denoises samples of a shape: the network, or windows of it."""
-        window = self.codec.shape[-1]
-        windowed = self.codec.windowed and shape[-1] > window
-        try:
-            self.backbone.check_shape((*shape[:-1], window) if windowed else shape)
-        except UsageError as error:
-            if isinstance(self.codec, Latent):
-                raise UsageError(f"the latents: {error}") from error
-            raise
-        return Windowed(self.denoiser, window) if windowed else self.denoiser
-
     def guided(self, chosen: SampleConfig, shape: tuple[int, ...], network: Denoiser | None = None) -> Denoiser:
-        """Give what denoises samples of a shape with the guidance of the settings, which students have built in.
-
-        Parameters
-        ----------
-        network
-            What is guided, by default what denoises samples of that shape without.
-        """
-        denoiser = network or self._denoiser(shape)
-        if self.config.distilled is not None:
-            return denoiser
-
-        def companion(path: Path) -> Denoiser:
-            return Companion(self._companions.find(path, self)._denoiser(shape), str(path))
-
-        for component in chosen.guidance:
-            denoiser = build(GuidanceSpec, component, load=companion, denoiser=denoiser, codec=self.codec)
-        return denoiser
+        """Give what denoises samples of a shape; see `polydiff.model.denoising.guided`."""
+        return guided(self, self._companions, chosen, shape, network)
 
     def generate(
         self,

@@ -150,7 +150,7 @@ class _Clouds:
     @classmethod
     def of(cls, points: Tensor) -> _Clouds:
         hashed = hashlib.blake2b(str(tuple(points.shape)).encode())
-        hashed.update(points.numpy())
+        hashed.update(points.numpy().tobytes())
         return cls(hashed.digest(), points)
 
 
