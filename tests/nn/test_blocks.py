@@ -4,7 +4,7 @@ from torch import nn
 
 from polydiff.nn.convolution import convolution, zeroed
 from polydiff.nn.norm import AdaptiveGroupNorm, group_norm, groups
-from polydiff.nn.resampling import Downsample, Upsample
+from polydiff.nn.resampling import Downsample, SubpixelUpsample, Upsample
 from polydiff.nn.residual import ResidualBlock
 
 SIZES = {1: (12,), 2: (12, 6), 3: (6, 12, 6)}
@@ -67,6 +67,7 @@ def test_resampling_divides_and_multiplies_every_size_by_its_factor(dimension, f
     small = Downsample(dimension, 4, 6, factor)(torch.randn(2, 4, *sizes))
     assert small.shape == (2, 6, *(size // factor for size in sizes))
     assert Upsample(dimension, 6, 4, factor)(small).shape == (2, 4, *sizes)
+    assert SubpixelUpsample(dimension, 6, 4, factor)(small).shape == (2, 4, *sizes)
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 4])
@@ -84,6 +85,16 @@ def test_upsampling_repeats_then_convolves():
         up.conv.weight.copy_(torch.tensor([[[0.0, 1.0, 0.0]]]))
         up.conv.bias.zero_()
     assert up(torch.tensor([[[1.0, 2.0]]])).tolist() == [[[1.0, 1.0, 1.0, 2.0, 2.0, 2.0]]]
+
+
+def test_subpixel_upsampling_lays_channels_side_by_side():
+    up = SubpixelUpsample(2, 1, 1, 2)
+    with torch.no_grad():
+        up.conv.weight.zero_()
+        up.conv.weight[:, 0, 1, 1] = torch.tensor([1.0, 2.0, 3.0, 4.0])
+        up.conv.bias.zero_()
+    x = torch.tensor([[[[1.0, 10.0]]]])
+    assert up(x).tolist() == [[[[1.0, 2.0, 10.0, 20.0], [3.0, 4.0, 30.0, 40.0]]]]
 
 
 def test_zeroed_modules_give_zero():

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from functools import partial
 
-from polydiff.nn.antialiased import AntialiasedDownsample, AntialiasedUpsample
 from polydiff.nn.attention import AttentionBackend
 from polydiff.nn.block import BlockOptions
 from polydiff.nn.convolution import convolution
 from polydiff.nn.grid_autoencoder import GridAutoencoder
 from polydiff.nn.levels import levels
+from polydiff.nn.resampling import SubpixelUpsample
 from polydiff_audio.unet1d import STEM
 
 
 class Autoencoder1D(GridAutoencoder):
     """A residual encoder and decoder over time, for sequences of any length that its factor divides.
 
-    The changes of resolution are anti-aliased, as those of `unet1d`. The codec's `multiple` should be the product of
-    the factors and of those of the network that is to diffuse the latents.
+    Changes of resolution keep every frequency, as bands in more channels: strided convolutions down, sub-pixel
+    convolutions up. Those of `unet1d` are anti-aliased, and what they hold back goes past them by its skip connections;
+    here there are none, and a waveform would lose all that is above the rate of the latents.
+
+    The codec's `multiple` should be the product of the factors and of those of the network that is to diffuse the
+    latents.
 
     Parameters
     ----------
@@ -54,11 +58,11 @@ class Autoencoder1D(GridAutoencoder):
         self,
         data_shape: tuple[int, ...],
         *,
-        latent: int = 16,
+        latent: int = 8,
         channels: int = 16,
-        multipliers: tuple[int, ...] = (1, 2, 4, 8),
+        multipliers: tuple[int, ...] = (1, 4, 8),
         factors: int | tuple[int, ...] = 4,
-        blocks: int | tuple[int, ...] = (0, 1, 1, 1),
+        blocks: int | tuple[int, ...] = (0, 1, 1),
         attention: tuple[int, ...] = (),
         head_width: int = 32,
         dropout: float = 0.0,
@@ -72,6 +76,5 @@ class Autoencoder1D(GridAutoencoder):
             levels(channels, multipliers, blocks=blocks, attention=attention, factors=factors),
             BlockOptions(head_width, attention_backend, dropout, checkpoint),
             stem=partial(convolution, kernel=STEM),
-            down=AntialiasedDownsample,
-            up=AntialiasedUpsample,
+            up=SubpixelUpsample,
         )
