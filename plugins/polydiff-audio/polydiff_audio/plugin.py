@@ -38,7 +38,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         ),
         backbones=(BackboneSpec("unet1d", "polydiff_audio.unet1d:UNet1D", "U-Net for waveforms and frames"),),
         autoencoders=(
-            AutoencoderSpec("autoencoder1d", "polydiff_audio.autoencoder1d:Autoencoder1D", "convolutions, 64 to 1"),
+            AutoencoderSpec("autoencoder1d", "polydiff_audio.autoencoder1d:Autoencoder1D", "convolutions, 16 to 1"),
         ),
         sources=(
             SourceSpec("folder", "polydiff_audio.folder:Folder", "a tree of recordings"),
@@ -71,8 +71,6 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         presets=(
             PresetSpec("synth-notes", "polydiff_audio:presets/synth-notes.yaml", "notes by timbre and pitch, on a CPU"),
             PresetSpec("speech-digits", "polydiff_audio:presets/speech-digits.yaml", "spoken digits, on a CPU"),
-            PresetSpec("notes-codec", "polydiff_audio:presets/notes-codec.yaml", "latents of notes"),
-            PresetSpec("notes-latent", "polydiff_audio:presets/notes-latent.yaml", "notes by their latents"),
             PresetSpec("folder-16k", "polydiff_audio:presets/folder-16k.yaml", "your own recordings at 16 kHz"),
         ),
     )
