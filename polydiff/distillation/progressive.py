@@ -108,6 +108,8 @@ def factors(teacher: int, student: int) -> list[int]:
     """
     if not 0 < student < teacher or teacher % student:
         near = max(student, 1) * max(round(teacher / max(student, 1)), 2)
+        if teacher <= student:
+            raise UsageError(f"{teacher} steps are not more than the student's {student}; the least are --from {near}")
         raise UsageError(
             f"{teacher} steps are not a multiple of {student}; the nearest number that is is {near}: --from {near}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -61,10 +62,12 @@ class Request:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.samples < 4:
             raise UsageError(f"a student takes a step at least, its receipt 4 samples: {self.steps}, {self.samples}")
-        if self.limit <= 0:
+        if not self.limit > 0:
             raise UsageError(f"--limit is how many times as far from real data one may be; got {self.limit}")
         if isinstance(self.guidance, tuple) and not self.guidance[0] < self.guidance[1]:
             raise UsageError(f"--guidance MIN:MAX needs MIN < MAX, got {self.guidance[0]:g}:{self.guidance[1]:g}")
+        if isinstance(self.guidance, tuple) and not all(map(math.isfinite, self.guidance)):
+            raise UsageError(f"--guidance MIN:MAX takes finite scales, not {self.guidance[0]:g}:{self.guidance[1]:g}")
         for override in self.overrides:
             if _section(override) in OWN:
                 raise UsageError(f"{override}: the ladder says that; options go with --method '{{name: ..., ...}}'")

@@ -67,10 +67,13 @@ def test_a_model_folder_alone_needs_to_be_told_of_data(teacher, tmp_path):
     ("request_of", "message"),
     [
         ({"start": 7}, "7 steps are not a multiple of 2; the nearest number that is is 8"),
+        ({"start": 2}, "2 steps are not more than the student's 2; the least are --from 4"),
         ({"guidance": (3.0, 1.0)}, "needs MIN < MAX"),
+        ({"guidance": (1.0, float("inf"))}, "takes finite scales, not 1:inf"),
         ({"method": "progresive"}, "unknown distillation method 'progresive'"),
         ({"samples": 2}, "its receipt 4 samples"),
         ({"limit": 0.0}, "--limit"),
+        ({"limit": float("nan")}, "--limit"),
     ],
 )
 def test_what_cannot_be_is_refused(teacher, request_of, message):

@@ -112,9 +112,17 @@ def test_rungs_halve_and_take_what_is_odd_at_the_last(teacher, student, found):
     assert factors(teacher, student) == found
 
 
-@pytest.mark.parametrize(("teacher", "student", "near"), [(25, 4, 24), (6, 4, 8), (4, 4, 8), (20, 3, 21)])
+@pytest.mark.parametrize(("teacher", "student", "near"), [(25, 4, 24), (6, 4, 8), (20, 3, 21)])
 def test_steps_that_do_not_divide_are_refused_with_the_nearest_that_do(teacher, student, near):
     with pytest.raises(UsageError, match=f"the nearest number that is is {near}"):
+        factors(teacher, student)
+
+
+@pytest.mark.parametrize(("teacher", "student", "least"), [(4, 4, 8), (4, 64, 128)])
+def test_a_teacher_has_more_steps_than_its_student(teacher, student, least):
+    with pytest.raises(
+        UsageError, match=f"{teacher} steps are not more than the student's {student}; .* --from {least}"
+    ):
         factors(teacher, student)
 
 
