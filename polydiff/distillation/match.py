@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from polydiff.core.denoiser import NetworkDenoiser
 from polydiff.core.schedule import Schedule
 from polydiff.distillation.distillation import Distillation, Rung, noised, stratum
+from polydiff.distillation.features import feature_distance, features
+from polydiff.errors import UsageError
 from polydiff.recipe.component import Component
 from polydiff.training.teacher import Teacher, Told
 from polydiff.training.weighting import Weighting
@@ -24,11 +27,21 @@ class Match(Distillation):
     ----------
     times
         At which the student is to be right, falling from 1 to 0.
+    features
+        How much the distance of the networks' features counts, beside that of the outputs; see `feature_distance`.
+
+    Raises
+    ------
+    UsageError
+        When `features` is negative.
     """
 
-    def __init__(self, *, teacher: Teacher, weighting: Weighting, times: list[float]) -> None:
+    def __init__(self, *, teacher: Teacher, weighting: Weighting, times: list[float], features: float = 0.0) -> None:
         super().__init__(teacher, weighting)
+        if not features >= 0:
+            raise UsageError(f"'match' needs features >= 0, got {features}")
         self.grid = times
+        self.features = features
 
     @classmethod
     def plan(cls, times: Sequence[float], steps: int) -> Sequence[Rung]:
@@ -49,6 +62,14 @@ class Match(Distillation):
         cond: Told,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """Compare with the teacher at x_t."""
+        """Compare with the teacher at x_t: what it estimates with guidance, and its features without."""
         x_t = noised(denoiser.schedule, x0, t, eps)
-        return self.distance(denoiser, x_t, t, self.teacher.x0(x_t, t, cond, mask), cond, mask)
+        target = self.teacher.x0(x_t, t, cond, mask)
+        if not self.features:
+            return self.distance(denoiser, x_t, t, target, cond, mask)
+        with features(denoiser.backbone) as ours:
+            loss = self.distance(denoiser, x_t, t, target, cond, mask)
+        network = self.teacher.model.denoiser
+        with torch.no_grad(), features(network.backbone) as its:
+            network.output(x_t, t, cond.teacher, mask)
+        return loss + self.features * feature_distance(ours, its)

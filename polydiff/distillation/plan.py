@@ -142,7 +142,7 @@ def plan(request: Request) -> Plan:
     guidance = _guidance(request, sample, scales)
     chosen = read_component(request.method, "--method")
     method: type[Distillation] = host().load(host().find(DistillationSpec, chosen.name))
-    steps = _start(request, teacher, sample.steps)
+    steps = _matched(request, teacher, sample.steps) if method is Match else _start(request, teacher, sample.steps)
     times = build_times(sample.grid, teacher.denoiser.schedule, steps).tolist()
     rungs = [_with_options(rung, chosen) for rung in method.plan(times, request.steps)]
     if method is not Match and _begins_anew(teacher, recipe, scales):
@@ -211,6 +211,16 @@ def _guidance(request: Request, sample: SampleConfig, scales: tuple[float, float
     elif scales is not None:
         scale = min(max(scale, scales[0]), scales[1])
     return [complete(GuidanceSpec, each) for each in chain(sample.guidance, scale)]
+
+
+def _matched(request: Request, teacher: Model, usual: int) -> int:
+    """Give the steps of teacher and student alike."""
+    if request.start not in {None, request.steps}:
+        raise UsageError(f"'match' changes no number of steps: leave --from {request.start} away")
+    distilled = teacher.config.distilled
+    if distilled is not None and distilled.times == "own" and request.steps != usual:
+        raise UsageError(f"the model is a student of {usual} steps, and 'match' changes no number of them")
+    return request.steps
 
 
 def _start(request: Request, teacher: Model, usual: int) -> int:

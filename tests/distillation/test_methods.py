@@ -89,3 +89,12 @@ def test_a_method_takes_options(teacher, climb):
 def test_senseless_methods_are_refused(teacher, climb, method, message):
     with pytest.raises(PolydiffError, match=message):
         climb("out", model=str(teacher), steps=1, method=method, **SMALL)
+
+
+def test_matching_changes_no_number_of_steps(teacher, climb):
+    ladder, _ = climb("out", model=str(teacher), steps=3, method="match", **SMALL)
+    assert [row.steps for row in ladder.receipt.rungs] == [3]
+    with pytest.raises(UsageError, match="'match' changes no number of steps: leave --from 8 away"):
+        climb("other", model=str(teacher), steps=3, start=8, method="match", **SMALL)
+    with pytest.raises(UsageError, match="the model is a student of 3 steps, and 'match' changes no number of them"):
+        climb("further", model=str(ladder.folder), steps=2, method="match", **SMALL)
