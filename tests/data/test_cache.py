@@ -174,3 +174,10 @@ def test_what_finds_no_room_is_refused_at_once(cache, monkeypatch):
         cache.check_room(2000)
     cache.arrays(KEY, counter(x=np.zeros(1000, np.uint8)))
     cache.check_room(2000)  # half of it is there already
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "a.txt").write_text("")
+    for folder in (tmp_path / "a.txt", tmp_path / "a.txt" / "below"):
+        with pytest.raises(DataError, match=r"a\.txt is no folder to keep anything in; data\.cache is one"):
+            Cache(folder).check_room(1)
