@@ -82,7 +82,7 @@ class Cache:
         """Raise `DataError` when so many bytes in all find no room, with what is kept already, or a file is there."""
         there = next(each for each in (self.folder, *self.folder.parents) if each.exists())
         if not there.is_dir():
-            raise DataError(f"{self.folder}: {there} is no folder to keep anything in; data.cache is one")
+            raise DataError(f"{self.folder}: {there} is no folder to keep anything in; data.cache names one")
         room = shutil.disk_usage(there).free
         if size > room:
             room += sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())

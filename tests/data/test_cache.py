@@ -179,5 +179,5 @@ def test_what_finds_no_room_is_refused_at_once(cache, monkeypatch):
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "a.txt").write_text("")
     for folder in (tmp_path / "a.txt", tmp_path / "a.txt" / "below"):
-        with pytest.raises(DataError, match=r"a\.txt is no folder to keep anything in; data\.cache is one"):
+        with pytest.raises(DataError, match=r"a\.txt is no folder to keep anything in; data\.cache names one"):
             Cache(folder).check_room(1)
