@@ -12,6 +12,7 @@ import click
 from polydiff import files
 from polydiff.cli import console
 from polydiff.cli.counting import counting
+from polydiff.cli.options import Whole
 from polydiff.cli.posing import Samples, describe, problem_options
 from polydiff.errors import UsageError
 
@@ -29,7 +30,7 @@ def bench() -> None:
 @click.option(
     "--nfe",
     "budgets",
-    type=click.IntRange(1),
+    type=Whole(1),
     multiple=True,
     default=(5, 8, 10, 20),
     show_default=True,

@@ -12,6 +12,7 @@ import click
 from polydiff import files
 from polydiff.cli import console
 from polydiff.cli.counting import counting
+from polydiff.cli.options import Whole
 from polydiff.errors import PluginError, UsageError, nearest
 from polydiff.plugins.host import host
 from polydiff.plugins.specs import ModalitySpec, PresetSpec
@@ -39,12 +40,12 @@ def data() -> None:
 @data.command()
 @click.argument("source")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--modality", help="Of a place of data: image, audio, ...")
+@click.option("--modality", metavar="NAME", help="Of a place of data: image, audio, ...")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=".", metavar="FOLDER", help=f"For {REPORT} and {SHEET}; here."
 )
-@click.option("--samples", type=click.IntRange(1), default=64, show_default=True, help=f"Items on {SHEET}, at random.")
-@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that read.")
+@click.option("--samples", type=Whole(1), default=64, show_default=True, help=f"Items on {SHEET}, at random.")
+@click.option("--workers", type=Whole(0), default=0, show_default=True, help="Processes that read.")
 @click.option("--json", "as_json", is_flag=True, help=f"Write {REPORT} to the standard output, too.")
 def check(
     source: str,
@@ -100,20 +101,30 @@ def _found(source: str, overrides: Sequence[str], modality: str | None) -> tuple
     path = Path(source)
     kind = _kind(source)
     run = path / "recipe.yaml"
+    is_recipe = run.is_file() or path.suffix in {".yaml", ".yml"}
     is_preset = any(entry.spec.name == source for entry in host().all(PresetSpec))
     if kind is not None and not run.is_file() and (kind[0] != "folder" or modality is not None or not is_preset):
         return _plain(source, overrides, modality, *kind)
     if modality is not None:
-        raise UsageError("--modality is for a folder, tar shards or Parquet files; a recipe says its own")
+        _check_no_modality(path, modality, says_its_own=is_recipe or is_preset)
     if run.is_file():
         path = run
-    elif not (path.is_file() or path.suffix in {".yaml", ".yml"}):
+    elif not (path.is_file() or is_recipe):
         if not is_preset:
             near = nearest(source, [entry.spec.name for entry in host().all(PresetSpec)])
             raise UsageError(f"there is no folder, recipe, run or preset '{source}'; of presets, {near}")
         path = host().preset(source)
     recipe = load_recipe(path, overrides)
     return recipe.modality, recipe.data
+
+
+def _check_no_modality(path: Path, modality: str, *, says_its_own: bool) -> None:
+    """Refuse a modality of what is no place of data."""
+    host().modality(modality)  # raises with the nearest one
+    if says_its_own:
+        raise UsageError("--modality is for a folder, tar shards or Parquet files; a recipe says its own")
+    if path.is_file():
+        raise UsageError(f"{path} is no tar shard (.tar) or Parquet file (.parquet); of others, name the folder")
 
 
 def _kind(source: str) -> tuple[str, str] | None:

@@ -11,6 +11,7 @@ import click
 
 from polydiff.cli import console
 from polydiff.cli.errors import INTERRUPTED
+from polydiff.cli.options import Positive, Whole, machines
 from polydiff.errors import UsageError
 from polydiff.plugins.host import host
 
@@ -28,35 +29,43 @@ RUNS = Path("runs")
 @click.command()
 @click.argument("model")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--steps", type=click.IntRange(1), default=4, show_default=True, help="Evaluations of the last student.")
+@click.option("--steps", type=Whole(1), default=4, show_default=True, help="Evaluations of the last student.")
 @click.option(
     "--method",
     default="progressive",
     show_default=True,
     metavar="METHOD",
-    help="How students learn: a name or '{name: consistency, pairs: data}'.",
+    help="How students learn: progressive, match, consistency, flow-map, or a name with options, "
+    "'{name: consistency, pairs: data}'.",
 )
-@click.option("--from", "start", type=click.IntRange(1), metavar="STEPS", help="Of the teacher; its usual by default.")
+@click.option(
+    "--from",
+    "start",
+    type=Whole(1),
+    help="Steps of the first student's teacher; by default its usual, or the next more that halving leads down from.",
+)
 @click.option(
     "--guidance",
     metavar="SCALE|MIN:MAX",
-    help="Built into the student, the recipe's by default; with a range, it is told the scale when it generates.",
+    help="Scale of classifier-free guidance that is built in, the recipe's by default, 1 is plain; with a range, the "
+    "student is told the scale when it generates.",
 )
-@click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="Of training, in all.")
-@click.option("--rung-steps", type=click.IntRange(1), metavar="N", help="Optimiser steps of each rung.")
+@click.option("--max-minutes", type=Positive(), metavar="MINUTES", help="Of training, all students together.")
+@click.option("--rung-steps", type=Whole(1), help="Optimiser steps of each student; half of the recipe's by default.")
 @click.option(
     "--limit",
-    type=click.FloatRange(0, min_open=True),
+    type=Positive(),
+    metavar="TIMES",
     default=1.3,
     show_default=True,
     help="Stop at a student that is so many times as far from real data as the teacher; the one before it is kept.",
 )
-@click.option("--samples", type=click.IntRange(4), default=200, show_default=True, help="Of each model to judge.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="runs/NAME-STEPS-steps by default.")
+@click.option("--samples", type=Whole(4), default=200, show_default=True, help="Samples by which each model is judged.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Of the ladder; runs/NAME-N-steps if not said."
+)
 @click.option("--resume", is_flag=True, help="Go on with the ladder in the folder MODEL, exactly where it stopped.")
-@click.option("--devices", type=click.IntRange(1), help="GPUs, or processes on a CPU, of each machine; 1 by default.")
-@click.option("--nodes", type=click.IntRange(1), help="Machines; 1 by default, or those of torchrun or SLURM.")
-@click.option("--accelerator", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
+@machines
 @click.option("--json", "as_json", is_flag=True, help="Write the receipt as JSON.")
 @click.pass_context
 def distill(

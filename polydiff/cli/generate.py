@@ -9,6 +9,7 @@ import click
 
 from polydiff.cli import console
 from polydiff.cli.counting import counting
+from polydiff.cli.options import SEED, Positive, Whole, computing
 from polydiff.cli.wishes import read_prompts, read_wishes
 from polydiff.errors import UsageError
 
@@ -18,7 +19,7 @@ FEW = 8
 
 @click.command()
 @click.argument("model")
-@click.option("-n", "--count", type=click.IntRange(1), default=16, show_default=True, help="Samples to make, in all.")
+@click.option("-n", "--count", type=Whole(1), default=16, show_default=True, help="Samples to make, in all.")
 @click.option(
     "--label",
     multiple=True,
@@ -49,19 +50,21 @@ FEW = 8
     "'{name: apg, scale: 4}', several from the innermost to the outermost, or none, instead of the recipe's.",
 )
 @click.option("--sampler", metavar="SAMPLER", help="A name or '{name: ddim, eta: 0.5}', instead of the recipe's.")
-@click.option("--steps", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--steps", type=Whole(1), help="Instead of the recipe's.")
 @click.option("--grid", metavar="GRID", help="Time grid, a name or '{name: karras, rho: 5}', instead of the recipe's.")
-@click.option("--seed", type=click.IntRange(0, (1 << 64) - 1), default=0, show_default=True, help="Of the set.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the set.")
 @click.option(
     "--first",
-    type=click.IntRange(0),
+    type=Whole(0),
     default=0,
     show_default=True,
     help="Number of the first sample: extends a set, or makes a part of it again.",
 )
-@click.option("--size", help="As the modality writes sizes (96x64, ...); that of the training data by default.")
-@click.option("--duration", type=float, metavar="SECONDS", help="Of sounds and whatever else has one, as --size.")
-@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Samples computed at a time.")
+@click.option(
+    "--size", metavar="SIZE", help="As the modality writes sizes (96x64, ...); that of the training data by default."
+)
+@click.option("--duration", type=Positive(), metavar="SECONDS", help="Of sounds and whatever else has one, as --size.")
+@click.option("--batch", type=Whole(1), default=64, show_default=True, help="Samples computed at a time.")
 @click.option(
     "--exact",
     is_flag=True,
@@ -70,8 +73,8 @@ FEW = 8
 @click.option("--trajectory", is_flag=True, help="Also write how each sample came about.")
 @click.option("--normalize", is_flag=True, help="Bring each sample to the level that files are for (sounds: the peak).")
 @click.option("--format", "file_kind", metavar="KIND", help="File kind; the modality's first by default.")
-@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="GPUs, or processes on a CPU.")
-@click.option("--accelerator", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--devices", type=Whole(1), default=1, show_default=True, help="GPUs, or processes on a CPU.")
+@computing("cpu", "cuda")
 @click.option("--out", required=True, metavar="FOLDER", help="New, or of earlier samples that these extend.")
 @click.option("--overwrite", is_flag=True, help="Replace samples that an earlier generation wrote.")
 @click.option("--json", "as_json", is_flag=True, help="Write what has been made as JSON.")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from polydiff.cli.counting import counting
+from polydiff.cli.options import SEED, Whole, computing
 from polydiff.cli.wishes import read_prompts, read_wishes
 from polydiff.errors import UsageError
 
@@ -21,17 +22,15 @@ from polydiff.errors import UsageError
 @click.option("--negative", metavar="TEXT", help="What guidance is to lead away from, in words.")
 @click.option("--label", multiple=True, metavar="LABEL", help="Class of all samples.")
 @click.option("--condition", "conditions", multiple=True, metavar="NAME=VALUE", help="Any other condition, of all.")
-@click.option(
-    "-n", "--samples", type=click.IntRange(1), default=1, show_default=True, help="Rows of each prompt: other noise."
-)
-@click.option("--seed", type=click.IntRange(0, (1 << 64) - 1), default=0, show_default=True, help="Of the noise.")
-@click.option("--first", type=click.IntRange(0), default=0, show_default=True, help="Number of the first sample.")
-@click.option("--size", help="As for generate.")
+@click.option("-n", "--samples", type=Whole(1), default=1, show_default=True, help="Rows of each prompt: other noise.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the noise.")
+@click.option("--first", type=Whole(0), default=0, show_default=True, help="Number of the first sample.")
+@click.option("--size", metavar="SIZE", help="As for generate.")
 @click.option("--sampler", metavar="SAMPLER", help="As for generate.")
-@click.option("--steps", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--steps", type=Whole(1), help="Instead of the recipe's.")
 @click.option("--grid", metavar="GRID", help="Time grid, as for generate.")
-@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Samples computed at a time.")
-@click.option("--accelerator", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--batch", type=Whole(1), default=64, show_default=True, help="Samples computed at a time.")
+@computing("cpu", "cuda")
 @click.option("--out", required=True, metavar="FILE", help="The sheet, a PNG.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 def grid(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from polydiff.cli.options import SEED, Whole, computing
 from polydiff.cli.wishes import read_wishes
 
 if TYPE_CHECKING:
@@ -64,23 +65,19 @@ class Samples:
 def problem_options(count: int) -> Callable[[F], F]:
     """Give a command the options of `Samples`, with so many samples by default."""
     options = (
-        click.option(
-            "-n", "--count", type=click.IntRange(1), default=count, show_default=True, help="Samples, in one batch."
-        ),
+        click.option("-n", "--count", type=Whole(1), default=count, show_default=True, help="Samples, in one batch."),
         click.option("--label", multiple=True, metavar="LABELS", help="Class of the samples, as for generate."),
         click.option("--condition", "conditions", multiple=True, metavar="NAME=VALUE", help="As for generate."),
         click.option("--guidance", multiple=True, metavar="GUIDANCE", help="As for generate."),
-        click.option(
-            "--seed", type=click.IntRange(0, (1 << 64) - 1), default=0, show_default=True, help="Of the noise."
-        ),
+        click.option("--seed", type=SEED, default=0, show_default=True, help="Of the noise."),
         click.option(
             "--reference-steps",
-            type=click.IntRange(LEAST_REFERENCE),
+            type=Whole(LEAST_REFERENCE),
             default=128,
             show_default=True,
             help="Of the reference trajectories.",
         ),
-        click.option("--accelerator", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+        computing("cpu", "cuda"),
     )
 
     def decorate(command: F) -> F:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from polydiff.cli.errors import INTERRUPTED
+from polydiff.cli.options import machines
 from polydiff.errors import DataError, UsageError, printable
 from polydiff.plugins.host import host
 from polydiff.plugins.specs import PresetSpec
@@ -35,9 +36,7 @@ LISTED = 10
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Of the run; runs/NAME by default.")
 @click.option("--resume", is_flag=True, help="Go on with the run folder RECIPE, exactly where it stopped.")
 @click.option("--accept-changes", is_flag=True, help="With --resume: go on although the recipe makes it another run.")
-@click.option("--devices", type=click.IntRange(1), help="GPUs, or processes on a CPU, of each machine; 1 by default.")
-@click.option("--nodes", type=click.IntRange(1), help="Machines; 1 by default, or those of torchrun or SLURM.")
-@click.option("--accelerator", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
+@machines
 @click.option(
     "--strategy",
     type=click.Choice(["auto", "ddp", "fsdp"]),

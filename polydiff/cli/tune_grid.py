@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polydiff.cli import console
+from polydiff.cli.options import Whole
 from polydiff.cli.posing import Samples, describe, problem_options
 from polydiff.errors import UsageError
 from polydiff.plugins.host import host
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model")
 @click.option("--sampler", metavar="SAMPLER", help="A name or '{name: unipc, order: 3}'; the recipe's by default.")
-@click.option("--steps", type=click.IntRange(2), help="The recipe's by default.")
+@click.option("--steps", type=Whole(2), help="The recipe's by default.")
 @problem_options(count=64)
 @click.option("--json", "as_json", is_flag=True, help="Write what has been found as JSON.")
 def tune_grid(model: str, sampler: str | None, steps: int | None, as_json: bool, **samples: Any) -> None:

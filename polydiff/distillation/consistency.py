@@ -76,8 +76,8 @@ class Consistency(Distillation):
         super().__init__(teacher, weighting)
         if not 0 < gap[1] <= gap[0] <= 1:
             raise UsageError(f"'consistency' takes a gap within 0 and 1 that does not grow, not {list(gap)}")
-        if c <= 0:
-            raise UsageError(f"'consistency' takes c > 0, not {c}")
+        if not 0 < c < math.inf:
+            raise UsageError(f"'consistency' takes a finite c > 0, not {c:g}")
         self.positions, self.pairs, self.gap, self.c = positions, pairs, gap, c
 
     @classmethod

@@ -15,6 +15,7 @@ from polydiff.core.noise import DISTILL
 from polydiff.core.schedule import Schedule
 from polydiff.distillation.consistency import leap
 from polydiff.distillation.distillation import Distillation, Rung, noised
+from polydiff.errors import UsageError
 from polydiff.recipe.component import Component
 from polydiff.training.teacher import Teacher, Told
 from polydiff.training.weighting import Weighting
@@ -34,7 +35,12 @@ class FlowMap(Distillation):
         What the student is at s = t: the estimate of the "teacher", with its guidance, or that of the "data" alone, for
         which a model may start from nothing.
     anchored
-        The share of the samples with s = t.
+        The share of the samples with s = t, 0 to 1.
+
+    Raises
+    ------
+    UsageError
+        When `anchored` is no share.
     """
 
     def __init__(
@@ -46,6 +52,8 @@ class FlowMap(Distillation):
         anchored: float = 0.25,
     ) -> None:
         super().__init__(teacher, weighting)
+        if not 0 <= anchored <= 1:
+            raise UsageError(f"'flow-map' takes anchored, a share, from 0 to 1, not {anchored:g}")
         self.anchor, self.anchored = anchor, anchored
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -33,13 +34,13 @@ class Match(Distillation):
     Raises
     ------
     UsageError
-        When `features` is negative.
+        When `features` is negative or infinite.
     """
 
     def __init__(self, *, teacher: Teacher, weighting: Weighting, times: list[float], features: float = 0.0) -> None:
         super().__init__(teacher, weighting)
-        if not features >= 0:
-            raise UsageError(f"'match' needs features >= 0, got {features}")
+        if not 0 <= features < math.inf:
+            raise UsageError(f"'match' takes finite features >= 0, not {features:g}")
         self.grid = times
         self.features = features
 

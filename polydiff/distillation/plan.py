@@ -19,13 +19,14 @@ from polydiff.model.distilled import SCALE, scale_of
 from polydiff.model.model import Model
 from polydiff.model.settings import chain
 from polydiff.plugins.host import host
-from polydiff.plugins.specs import BackboneSpec, DistillationSpec, GuidanceSpec
-from polydiff.recipe.build import build_times, complete, resolve
+from polydiff.plugins.specs import BackboneSpec, DistillationSpec, GuidanceSpec, WeightingSpec
+from polydiff.recipe.build import build, build_times, complete, resolve
 from polydiff.recipe.component import Component
 from polydiff.recipe.load import check, load_recipe, read
 from polydiff.recipe.overrides import apply
 from polydiff.recipe.schema import Recipe, SampleConfig
 from polydiff.recipe.written import read_component
+from polydiff.training.teacher import Teacher
 
 WIDTH = 128
 """Of the vector of the scale, for models without any other vector."""
@@ -134,19 +135,20 @@ def plan(request: Request) -> Plan:
     ModelError, RecipeError, PluginError
         As loading the model and reading its recipe do.
     """
+    chosen = read_component(request.method, "--method")
+    method: type[Distillation] = host().load(host().find(DistillationSpec, chosen.name))
     teacher = load(request.folder)
     _check_walked(teacher)
     recipe = resolve(_recipe(request.folder, request.overrides))
     sample = teacher.config.sample if teacher.config.distilled else recipe.sample
     scales = _scales(request, teacher)
     guidance = _guidance(request, sample, scales)
-    chosen = read_component(request.method, "--method")
-    method: type[Distillation] = host().load(host().find(DistillationSpec, chosen.name))
     steps = _matched(request, teacher, sample.steps) if method is Match else _start(request, teacher, sample.steps)
     times = build_times(sample.grid, teacher.denoiser.schedule, steps).tolist()
     rungs = [_with_options(rung, chosen) for rung in method.plan(times, request.steps)]
     if method is not Match and _begins_anew(teacher, recipe, scales):
         rungs = [*Match.plan(times, steps), *rungs]
+    _check_built(rungs, teacher, recipe, [] if teacher.config.distilled else guidance, scales)
     update = {"steps": steps, "guidance": guidance, "sampler": Component("ddim")}
     return Plan(request, teacher, recipe, sample.model_copy(update=update), scales, tuple(rungs))
 
@@ -158,6 +160,20 @@ def _with_options(rung: Rung, chosen: Component) -> Rung:
             raise UsageError(f"--method: '{name}' of {chosen.name} follows from --steps and --from; leave it away")
     options = {**rung.method.options, **chosen.options}
     return replace(rung, method=complete(DistillationSpec, rung.method.with_options(options)))
+
+
+def _check_built(
+    rungs: Sequence[Rung],
+    model: Model,
+    recipe: Recipe,
+    guidance: Sequence[Component],
+    scales: tuple[float, float] | None,
+) -> None:
+    """Build every rung's loss once, so that what one refuses is refused before any data are read."""
+    teacher = Teacher(model, guidance, scales)
+    weighting = build(WeightingSpec, recipe.objective.weighting)
+    for rung in rungs:
+        build(DistillationSpec, rung.method, teacher=teacher, weighting=weighting, positions=1)
 
 
 def _check_walked(teacher: Model) -> None:

@@ -64,10 +64,7 @@ class Request:
             raise UsageError(f"a student takes a step at least, its receipt 4 samples: {self.steps}, {self.samples}")
         if not self.limit > 0:
             raise UsageError(f"--limit is how many times as far from real data one may be; got {self.limit}")
-        if isinstance(self.guidance, tuple) and not self.guidance[0] < self.guidance[1]:
-            raise UsageError(f"--guidance MIN:MAX needs MIN < MAX, got {self.guidance[0]:g}:{self.guidance[1]:g}")
-        if isinstance(self.guidance, tuple) and not all(map(math.isfinite, self.guidance)):
-            raise UsageError(f"--guidance MIN:MAX takes finite scales, not {self.guidance[0]:g}:{self.guidance[1]:g}")
+        _check_guidance(self.guidance)
         for override in self.overrides:
             if _section(override) in OWN:
                 raise UsageError(f"{override}: the ladder says that; options go with --method '{{name: ..., ...}}'")
@@ -92,6 +89,16 @@ class Request:
         guidance = data["guidance"]
         chosen = tuple(guidance) if isinstance(guidance, list) else guidance
         return cls(**{**data, "guidance": chosen, "overrides": tuple(data["overrides"])})
+
+
+def _check_guidance(guidance: float | tuple[float, float] | None) -> None:
+    """Refuse scales that nobody means to have built in, such as those that lead away from what is asked for."""
+    scales = guidance if isinstance(guidance, tuple) else [] if guidance is None else [guidance]
+    written = ":".join(f"{scale:g}" for scale in scales)
+    if not all(scale >= 0 and math.isfinite(scale) for scale in scales):
+        raise UsageError(f"--guidance takes finite scales from 0 up, of which 1 is plain; not {written}")
+    if isinstance(guidance, tuple) and not guidance[0] < guidance[1]:
+        raise UsageError(f"--guidance MIN:MAX needs MIN < MAX, not {written}")
 
 
 def _section(override: str) -> str:

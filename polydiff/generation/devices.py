@@ -35,7 +35,7 @@ def resolve(accelerator: str, devices: int) -> list[torch.device]:
     if accelerator == "cpu" or (accelerator == "auto" and not available):
         return [torch.device("cpu")] * devices
     if devices > available:
-        raise UsageError(f"{devices} CUDA devices are asked for; this machine has {available}")
+        raise UsageError(f"CUDA devices asked for: {devices}; this machine has {available}, and --accelerator cpu")
     return [torch.device("cuda", rank) for rank in range(devices)]
 
 

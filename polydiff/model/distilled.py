@@ -26,11 +26,15 @@ def check(config: ModelConfig, chosen: SampleConfig) -> None:
         return
     _check_guidance(config.sample, made, chosen)
     if chosen.sampler.name not in made.samplers:
-        known = " and ".join(made.samplers)
+        known = ", ".join(made.samplers)
         raise UsageError(f"sampler '{chosen.sampler.name}' cannot walk this distilled model; it is made for {known}")
-    if made.times == "own" and (chosen.steps, chosen.grid) != (config.sample.steps, config.sample.grid):
-        steps = "1 step" if config.sample.steps == 1 else f"{config.sample.steps} steps"
-        raise UsageError(f"this model was distilled to {steps} on a time grid of its own, and takes no other")
+    if made.times == "any":
+        return
+    steps = "1 step" if config.sample.steps == 1 else f"{config.sample.steps} steps"
+    if chosen.steps != config.sample.steps:
+        raise UsageError(f"this model was distilled to {steps} and takes no other number, such as {chosen.steps}")
+    if chosen.grid != config.sample.grid:
+        raise UsageError(f"this model was distilled to {steps} on a time grid of its own, not '{chosen.grid.name}'")
 
 
 def check_avoided(config: ModelConfig) -> None:

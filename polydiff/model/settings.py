@@ -81,13 +81,15 @@ def check_asked(
     UsageError
         When no condition is given to guidance that needs one, or one is weighed that is not given.
     """
+    weighed = [name for each in guidance if weighs_apart(each) for name in each.options.get("scales") or {}]
+    for name in weighed:
+        if name not in conditions:
+            raise UsageError(f"guidance: {unknown('condition', name, conditions)}")
     if not asked and not avoided and any(map(by_condition, guidance)):
         raise UsageError(
             f"guidance needs a condition to be guided by: {' or '.join(conditions) or 'this model has none'}"
         )
-    for name in (name for each in guidance if weighs_apart(each) for name in each.options.get("scales") or {}):
-        if name not in conditions:
-            raise UsageError(unknown("condition", name, conditions))
+    for name in weighed:
         if name not in asked:
             raise UsageError(f"guidance weighs the condition '{name}', which is not given")
 

@@ -45,9 +45,14 @@ class Component:
         return replace(self, options=dict(options))
 
     def error(self, message: str, *keys: str | int) -> RecipeError | UsageError:
-        """Make the error that names this place, or one of its keys; a UsageError when no recipe holds it."""
+        """Make the error that names this place, or one of its keys; a UsageError when no recipe holds it.
+
+        A message on the name says it itself.
+        """
         if self.origin is not None:
             return self.origin.at(*keys).error(message)
+        if keys == ("name",):
+            return UsageError(message)
         return UsageError(f"{'.'.join(map(str, (self.name, *keys)))}: {message}")
 
     @classmethod

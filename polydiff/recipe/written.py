@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from polydiff.errors import UsageError
+from polydiff.errors import RecipeError, UsageError
 from polydiff.recipe.component import Component
 from polydiff.recipe.yaml import parse
 
@@ -23,11 +23,12 @@ def read_component(text: str, option: str) -> Component:
     Raises
     ------
     UsageError
-        When it is something else.
-    RecipeError
-        When it is not YAML.
+        When it is something else, or not YAML.
     """
-    data, _ = parse(text, lambda _: option)
+    try:
+        data, _ = parse(text, lambda _: option)
+    except RecipeError as error:
+        raise UsageError(str(error)) from error
     if isinstance(data, str):
         return Component(data)
     if isinstance(data, dict) and isinstance(name := data.get("name"), str):
@@ -49,8 +50,8 @@ def read_guidance(texts: Sequence[str], option: str) -> float | dict[str, float]
 
     Raises
     ------
-    UsageError, RecipeError
-        As `read_component` does.
+    UsageError
+        When it is none of that.
     """
     if not texts:
         return None

@@ -89,6 +89,7 @@ def test_what_is_avoided_is_told(generate):
         (["--prompt", "one two three four five"], "the text 'one two three four five' has 5 words; 4 are read at most"),
         (["--prompt", "red", "--guidance", "caption=2,label=3"], "weighs the condition 'label', which is not given"),
         (["--prompt", "red", "--guidance", "captain=2"], "unknown condition 'captain'; did you mean 'caption'?"),
+        (["--guidance", "captain=2"], "guidance: unknown condition 'captain'; did you mean 'caption'?"),
         (["--prompt", "red", "--guidance", "caption=x"], "takes CONDITION=SCALE"),
         (["--prompt", "red", "--negative", "blue", "--guidance", "1"], "leads away from what is to be avoided"),
         (["--prompt", "red", "--condition", "caption=blue"], "by its name and as a prompt, too"),

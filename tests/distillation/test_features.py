@@ -91,5 +91,5 @@ def test_features_count_beside_the_output(toy_model):
 
 
 def test_a_negative_weight_is_refused(toy_model):
-    with pytest.raises(UsageError, match="needs features >= 0, got -1"):
+    with pytest.raises(UsageError, match="takes finite features >= 0, not -1"):
         Match(teacher=Teacher(toy_model()), weighting=Constant(), times=[1.0, 0.0], features=-1.0)

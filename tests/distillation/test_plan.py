@@ -69,7 +69,14 @@ def test_a_model_folder_alone_needs_to_be_told_of_data(teacher, tmp_path):
         ({"start": 7}, "7 steps are not a multiple of 2; the nearest number that is is 8"),
         ({"start": 2}, "2 steps are not more than the student's 2; the least are --from 4"),
         ({"guidance": (3.0, 1.0)}, "needs MIN < MAX"),
-        ({"guidance": (1.0, float("inf"))}, "takes finite scales, not 1:inf"),
+        ({"guidance": (1.0, float("inf"))}, "takes finite scales from 0 up, of which 1 is plain; not 1:inf"),
+        ({"guidance": -2.0}, "takes finite scales from 0 up, of which 1 is plain; not -2"),
+        ({"guidance": float("nan")}, "not nan"),
+        ({"method": "{name: flow-map, anchored: 2}"}, "^'flow-map' takes anchored, a share, from 0 to 1, not 2$"),
+        ({"method": "{name: consistency, gap: [0.2, 0.5]}"}, r"^'consistency' takes a gap .* not \[0.2, 0.5\]$"),
+        ({"method": "{name: consistency, c: .inf}"}, "^'consistency' takes a finite c > 0, not inf$"),
+        ({"method": "{name: match, features: -1}"}, "^'match' takes finite features >= 0, not -1$"),
+        ({"method": "{name: match"}, "^--method: not YAML"),
         ({"method": "progresive"}, "unknown distillation method 'progresive'"),
         ({"samples": 2}, "its receipt 4 samples"),
         ({"limit": 0.0}, "--limit"),
@@ -79,6 +86,17 @@ def test_a_model_folder_alone_needs_to_be_told_of_data(teacher, tmp_path):
 def test_what_cannot_be_is_refused(teacher, request_of, message):
     with pytest.raises(UsageError, match=message):
         planned(teacher, **request_of)
+
+
+def test_an_unknown_method_is_refused_before_the_model_is_read(tmp_path):
+    with pytest.raises(UsageError, match="unknown distillation method 'consistensy'; did you mean 'consistency'"):
+        planned(tmp_path / "nowhere", method="consistensy")
+
+
+def test_guidance_that_no_student_can_learn_is_refused_before_any_data_are_read(teacher):
+    walks = "sample.guidance=[{name: apg, scale: 2.0, momentum: -0.5}]"
+    with pytest.raises(UsageError, match="guidance that depends on the steps of a walk"):
+        planned(teacher, overrides=(walks,))
 
 
 def test_guidance_is_for_models_with_conditions(train_run):

@@ -41,10 +41,10 @@ def test_it_is_sampled_at_its_own_times_without_being_guided_again(student):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"steps": 3}, "distilled to 2 steps on a time grid of its own"),
-        ({"grid": "t"}, "distilled to 2 steps on a time grid of its own"),
+        ({"steps": 3}, "distilled to 2 steps and takes no other number, such as 3"),
+        ({"grid": "t"}, "distilled to 2 steps on a time grid of its own, not 't'"),
         ({"grid": "tuned"}, "distilled to 2 steps|no time grid|not loaded from any"),
-        ({"sampler": "dpm++2m"}, "'dpm\\+\\+2m' cannot walk this distilled model; it is made for ddim and ddpm"),
+        ({"sampler": "dpm++2m"}, "'dpm\\+\\+2m' cannot walk this distilled model; it is made for ddim, ddpm"),
         ({"guidance": 2.0}, "guidance 1.5 is built into this distilled model; it cannot be guided by 2"),
         ({"guidance": [Component("apg", {"scale": 1.5})]}, "takes a scale at most and nothing else"),
         ({"guidance": [CFG.with_options({"scale": 1.5})]}, "takes a scale at most and nothing else"),

@@ -249,7 +249,7 @@ def test_prediction_is_built_and_checked():
     assert isinstance(prediction, Preconditioned)
     with pytest.raises(UsageError, match=r"^edm\.data_std: must be a number"):
         build_prediction(Component("edm", {"data_std": "2"}))
-    with pytest.raises(UsageError, match=r"^epz\.name: unknown prediction 'epz'; did you mean 'eps'\?"):
+    with pytest.raises(UsageError, match=r"^unknown prediction 'epz'; did you mean 'eps'\?"):
         build_prediction(Component("epz"))
 
 

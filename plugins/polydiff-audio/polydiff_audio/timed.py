@@ -161,7 +161,7 @@ class Timed(Codec):
         return min(self._frames, -(-frames_at(content, self.rate) // self.hop))
 
     def _samples_of(self, size: str) -> int:
-        match = re.fullmatch(r"([0-9]{1,9}\.?[0-9]{0,20}|\.[0-9]{1,20})\s*s?", size.strip())
+        match = re.fullmatch(r"([0-9]{1,20}\.?[0-9]{0,20}|\.[0-9]{1,20})\s*s?", size.strip())
         if match is None:
             raise UsageError(f"'{size}' is no duration; say 2.5 or 2.5s for two and a half seconds")
         return self._samples_for(Fraction(match[1]), f"the duration is {size}")

@@ -10,6 +10,7 @@ import click
 
 from polydiff.cli import console
 from polydiff.cli.counting import counting
+from polydiff.cli.options import SEED, Whole
 from polydiff.cli.wishes import read_wishes
 
 _Command = Callable[..., None]
@@ -20,13 +21,11 @@ def _options(points: int, count: int) -> Callable[[_Command], _Command]:
     options = (
         click.argument("model"),
         click.argument("cloud", type=click.Path(path_type=Path)),
-        click.option("-n", "--count", type=click.IntRange(1), default=count, show_default=True, help="Clouds to make."),
-        click.option(
-            "--points", type=click.IntRange(2), default=points, show_default=True, help="Of each, the given included."
-        ),
+        click.option("-n", "--count", type=Whole(1), default=count, show_default=True, help="Clouds to make."),
+        click.option("--points", type=Whole(2), default=points, show_default=True, help="Of each, the given included."),
         click.option(
             "--keep",
-            type=click.IntRange(1),
+            type=Whole(1),
             help="So many points are given at most, drawn at random; half of --points by default.",
         ),
         click.option(
@@ -44,8 +43,8 @@ def _options(points: int, count: int) -> Callable[[_Command], _Command]:
             metavar="SAMPLER",
             help="Instead of the recipe's; '{name: restart, repeats: 8}' fits the rest to what is given best.",
         ),
-        click.option("--steps", type=click.IntRange(1), help="Instead of the recipe's."),
-        click.option("--seed", type=click.IntRange(0, (1 << 64) - 1), default=0, show_default=True, help="Of the set."),
+        click.option("--steps", type=Whole(1), help="Instead of the recipe's."),
+        click.option("--seed", type=SEED, default=0, show_default=True, help="Of the set."),
         click.option("--format", "file_kind", metavar="KIND", help="File kind, as of `generate`; ply by default."),
         click.option("--out", required=True, metavar="FOLDER", help="New, or of earlier clouds."),
         click.option("--overwrite", is_flag=True, help="Replace clouds that were written earlier."),
