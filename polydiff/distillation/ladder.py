@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -82,11 +83,11 @@ class Ladder:
         return "finished"
 
     def _run(self, place: int, teacher: Path) -> Run:
-        """Give the run of a rung: the one that was begun, or a new one."""
+        """Give the run of a rung: the one that was begun, with its teacher where that lies now, or a new one."""
         folder = self.folder / "rungs" / f"{place + 1:02}-{self.plan.rungs[place].name}"
         begun = self.processes.on_first(partial(_begun, folder))
         if begun:
-            recipe = load_recipe(folder / "recipe.yaml")
+            recipe = load_recipe(folder / "recipe.yaml", [f"distill.teacher={json.dumps(str(teacher.resolve()))}"])
             assert isinstance(recipe, Recipe)
         else:
             recipe = self.plan.recipe_of(place, teacher, self._minutes(place))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,11 +115,14 @@ class Receipt:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise files.cannot_write(folder, error) from error
-        files.write(folder / FILE, (json.dumps(self.as_dict(), indent=2) + "\n").encode())
+        data = {**self.as_dict(), "model_from_here": os.path.relpath(self.request.folder.resolve(), folder.resolve())}
+        files.write(folder / FILE, (json.dumps(data, indent=2) + "\n").encode())
 
 
 def read(folder: Path) -> Receipt:
     """Read the receipt of a ladder, as far as it got.
+
+    Where its model is gone from where it was, it is looked for as it lay from the ladder: both may have been moved.
 
     Raises
     ------
@@ -133,6 +137,10 @@ def read(folder: Path) -> Receipt:
     try:
         data = files.read_json(path)
         rows = [each and Row(**each) for each in (data["teacher"], data["untaught"], *data["rungs"])]
-        return Receipt(Request.from_dict(data["request"]), data["samples"], data["real"], rows[0], rows[1], rows[2:])
+        request = Request.from_dict(data["request"])
+        moved = (folder / data.get("model_from_here", ".")).resolve()
+        if not request.folder.exists() and moved.exists():
+            request = replace(request, model=str(moved))
+        return Receipt(request, data["samples"], data["real"], rows[0], rows[1], rows[2:])
     except (ValueError, TypeError, KeyError) as error:
         raise PolydiffError(f"{path} is damaged") from error

@@ -167,7 +167,7 @@ class DistillConfig(Config):
     `scales` where these are given.
     """
 
-    teacher: str
+    teacher: Annotated[str, AfterValidator(_in_full)]
     weights: str
     method: Distillation
     guidance: list[Guidance] = []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from polydiff.errors import UsageError
+from polydiff.recipe.build import resolve
 from polydiff.recipe.load import load_recipe
 from polydiff.recipe.schema import AnyRecipe
 from polydiff.training import checkpoint
@@ -18,6 +19,7 @@ HARMLESS = (
     "sample",
     "data.cache",
     "data.workers",
+    "distill.teacher",
     "train.steps",
     "train.max_minutes",
     "train.max_bad_steps",
@@ -28,7 +30,9 @@ HARMLESS = (
     "train.checkpoint",
     "train.loggers",
 )
-"""What may change without making it another run: how long, how fast, and what is looked at and written down."""
+"""What may change without making it another run: how long, how fast, where the teacher of the same weights lies, and
+what is looked at and written down.
+"""
 
 ABSENT = "absent"
 
@@ -92,7 +96,7 @@ def check_changes(folder: Path, recipe: AnyRecipe, *, accept: bool) -> list[Chan
     UsageError
         When there are some and they are not to be accepted.
     """
-    before = load_recipe(_last_recipe(folder))
+    before = resolve(load_recipe(_last_recipe(folder)))  # by an earlier version, which had fewer options
     found = [change for change in differences(before, recipe) if not change.harmless]
     if found and not accept:
         lines = "\n".join(f"  {change}" for change in found)

@@ -85,8 +85,10 @@ class Teacher:
         Raises
         ------
         ModelError
-            When its weights are not those that the recipe names.
+            When it is gone, or its weights are not those that the recipe names.
         """
+        if not Path(config.teacher).exists():
+            raise ModelError(f"the teacher, {config.teacher}, is gone; distill.teacher=FOLDER says where it is now")
         model = load(Path(config.teacher))
         if model.sha256 != config.weights:
             raise ModelError(f"{config.teacher}: its weights are not those that the student began to learn from")

@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import load_file
 
 import polydiff
-from polydiff.errors import UsageError
+from polydiff.errors import ModelError, UsageError
 from polydiff.model.folder import read_config
 from polydiff.recipe.load import load_recipe
-from polydiff.training.resume import check_changes
+from polydiff.training.assemble import assemble
+from polydiff.training.resume import check_changes, resumed_recipe
 
 SMALL = {"limit": 1e9, "samples": 8, "rung_steps": 6}
 
@@ -67,6 +68,30 @@ def test_a_ladder_that_was_stopped_ends_as_if_it_had_not_been(teacher, climb, st
     expected, found = weights_of(whole.folder), weights_of(mine.folder)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert [row.figures for row in whole.receipt.rungs] == [row.figures for row in mine.receipt.rungs]
+
+
+@pytest.mark.parametrize("stop_at", [3, 9])
+def test_a_ladder_goes_on_where_it_and_its_teacher_were_moved_to(teacher, climb, stop_at):
+    whole, _ = climb("whole", model=str(teacher), steps=2, **SMALL)
+    mine = climb("mine", stop_at=stop_at, model=str(teacher), steps=2, **SMALL)[0].folder
+    elsewhere = mine.parent / "elsewhere"
+    for folder in (mine, teacher):
+        elsewhere.mkdir(exist_ok=True)
+        folder.rename(elsewhere / folder.name)
+    moved, reason = climb("elsewhere/mine")
+    assert reason == "finished"
+    expected, found = weights_of(whole.folder), weights_of(moved.folder)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_a_rung_is_told_where_its_teacher_was_moved_to(teacher, climb):
+    ladder, _ = climb("mine", stop_at=3, model=str(teacher), steps=2, **SMALL)
+    rung = ladder.folder / "rungs" / "01-8-to-4"
+    elsewhere = teacher.rename(teacher.with_name("elsewhere"))
+    with pytest.raises(ModelError, match=r"the teacher, .*, is gone; distill.teacher=FOLDER says where it is now"):
+        assemble(resumed_recipe(rung, []))
+    parts = assemble(resumed_recipe(rung, [f"distill.teacher={elsewhere}/model"]))
+    assert check_changes(rung, parts.recipe, accept=False) == []
 
 
 def test_a_rung_beyond_the_limit_ends_the_ladder_and_the_one_before_is_kept(teacher, climb, monkeypatch):

@@ -58,6 +58,13 @@ def test_harmless_changes_are_free(stopped, change):
     assert check_changes(stopped, changed(stopped, change), accept=False) == []
 
 
+def test_an_option_that_is_newer_than_the_run_changes_nothing_by_its_default(stopped):
+    for path in stopped.rglob("recipe.yaml"):
+        assert "\n    count: 40\n" in path.read_text()
+        path.write_text(path.read_text().replace("\n    count: 40\n", "\n"))
+    assert check_changes(stopped, changed(stopped), accept=False) == []
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
