@@ -127,7 +127,7 @@ def test_a_process_that_dies_ends_the_whole(model, tmp_path):
 
 
 def test_more_gpus_than_there_are(model, tmp_path):
-    with pytest.raises(UsageError, match="1000 CUDA devices"):
+    with pytest.raises(UsageError, match="CUDA devices asked for: 1000"):
         generate(model, Request(), tmp_path / "out", accelerator="cuda", devices=1000)
 
 
