@@ -158,7 +158,9 @@ def _check_resumed(context: click.Context) -> None:
 
 def _check_new(out: Path) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UsageError(f"{out} exists; polydiff distill {out} --resume goes on with a ladder. Choose another --out")
+        begun = (out / "receipt.json").is_file()
+        hint = f"polydiff distill {out} --resume goes on with it" if begun else "it is no ladder"
+        raise UsageError(f"{out} exists; {hint}. Choose another --out for a new ladder")
 
 
 def _new_folder(out: Path | None, request: Request) -> Path:

@@ -35,7 +35,9 @@ def resolve(accelerator: str, devices: int) -> list[torch.device]:
     if accelerator == "cpu" or (accelerator == "auto" and not available):
         return [torch.device("cpu")] * devices
     if devices > available:
-        raise UsageError(f"CUDA devices asked for: {devices}; this machine has {available}, and --accelerator cpu")
+        raise UsageError(
+            f"CUDA devices asked for: {devices}; this machine has {available}: --accelerator cpu does without"
+        )
     return [torch.device("cuda", rank) for rank in range(devices)]
 
 

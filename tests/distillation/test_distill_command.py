@@ -52,7 +52,7 @@ def test_a_model_becomes_one_of_few_steps_that_every_command_takes(run):
     code, _, err = run("distill", "teacher", "--out", "out")
     assert (code, err) == (
         2,
-        "error: out exists; polydiff distill out --resume goes on with a ladder. Choose another --out\n",
+        "error: out exists; polydiff distill out --resume goes on with it. Choose another --out for a new ladder\n",
     )
     code, out, _ = run("distill", "out", "--resume", "--json")
     assert code == 0
@@ -75,6 +75,7 @@ def test_a_ladder_without_a_good_student_says_so_and_leaves_no_model(run):
         (("teacher", "--guidance", "1:2:3"), "--guidance takes a scale, such as 1.5, or a range of it, such as 1:4"),
         (("teacher", "--from", "6"), "6 steps are not a multiple of 4; the nearest number that is is 8: --from 8"),
         (("teacher", "train.stps=4"), "train.stps"),
+        (("teacher", "--out", "teacher"), "teacher exists; it is no ladder. Choose another --out for a new ladder"),
         (("teacher", "distill.method.pairs=data"), "distill.method.pairs=data: the ladder says that; options go with"),
         (("nowhere",), "no such model folder or run folder"),
         (("teacher", "--resume"), "teacher holds no ladder to go on with: there is no receipt.json in it"),
