@@ -41,6 +41,20 @@ def write(path: Path, content: bytes, *, sync: bool = True) -> None:
         raise cannot_write(path, error) from error
 
 
+def check_place(path: Path) -> None:
+    """Refuse a file whose folder cannot take it, before what goes into it is made.
+
+    Raises
+    ------
+    PolydiffError
+        When the folder is not there, or may not be written to.
+    """
+    folder = path.absolute().parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        code = errno.EACCES if folder.exists() else errno.ENOENT
+        raise cannot_write(path, OSError(code, os.strerror(code)))
+
+
 def cannot_write(path: Path, error: OSError) -> PolydiffError:
     """Make the user's message of an `OSError` met while writing `path`."""
     reason = "the disk is full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else error.strerror or str(error)

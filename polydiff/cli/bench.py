@@ -54,6 +54,7 @@ def samplers(
 
     if picture is not None:
         check_plots()
+        files.check_place(Path(picture))
     found, left_out = candidates(names)
     if not found:
         raise UsageError("; ".join(f"sampler '{name}' is left out: {reason}" for name, reason in left_out.items()))

@@ -66,6 +66,11 @@ def test_bad_requests_are_told_in_a_line(model, capsys, args, code, message):
     assert len(said) <= 2
 
 
+def test_a_plot_that_cannot_be_written_is_refused_before_anything_is_measured(model, capsys):
+    assert main(["bench", "samplers", model, "--plot", "nowhere/bench.png"]) == 1
+    assert capsys.readouterr() == ("", "error: cannot write nowhere/bench.png: No such file or directory\n")
+
+
 def test_there_may_be_nothing_to_plot_with(model, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert main(["bench", "samplers", model, "--plot", "bench.png"]) == 2
