@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from polydiff.core.denoiser import Denoiser
     from polydiff.core.noise import Seeds
     from polydiff.errors import PolydiffError
-    from polydiff.model import load
+    from polydiff.model import load, load_pair
     from polydiff.plugins.factory import guidance, invert, sampler, schedule
     from polydiff.plugins.hookspecs import hookimpl
     from polydiff.sampling.interpolation import slerp
@@ -33,6 +33,7 @@ __all__ = [
     "hookimpl",
     "invert",
     "load",
+    "load_pair",
     "log_likelihood",
     "oracle",
     "prior",
@@ -51,6 +52,7 @@ _HOMES = MappingProxyType(
         "hookimpl": "polydiff.plugins.hookspecs",
         "invert": "polydiff.plugins.factory",
         "load": "polydiff.model",
+        "load_pair": "polydiff.model",
         "log_likelihood": "polydiff.sampling.likelihood",
         "oracle": "polydiff.core",
         "prior": "polydiff.sampling.sampler",

@@ -239,11 +239,15 @@ def _conclude(run: Run, outcome: Outcome) -> None:
     click.echo(f"{why} after {made}{_figures(run, progress)}")
     if progress.skipped:
         click.echo(f"note: {progress.skipped} steps were left out, as their loss or gradient was not finite", err=True)
-    from polydiff.recipe.schema import CodecRecipe  # noqa: PLC0415 (it imports pydantic)
+    from polydiff.recipe.schema import CodecRecipe, PairRecipe  # noqa: PLC0415 (they import pydantic)
 
     if isinstance(run.recipe, CodecRecipe):
         click.echo(f"codec: {run.model}")
         click.echo(f"use:   a diffusion recipe with codec: {{name: latent, of: {run.folder}}}")
+        return
+    if isinstance(run.recipe, PairRecipe):
+        click.echo(f"pair: {run.model}")
+        click.echo(f"try:  polydiff embed {run.folder} FILES --out vectors.npz")
         return
     labels = " --label all" if "label" in run.recipe.conditions else ""
     click.echo(f"model: {run.model}")

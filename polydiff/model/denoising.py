@@ -68,5 +68,7 @@ def guided(
         return Companion(unguided(companions.find(path, model), shape), str(path))
 
     for component in chosen.guidance:
-        denoiser = build(GuidanceSpec, component, load=companion, denoiser=denoiser, codec=model.codec)
+        denoiser = build(
+            GuidanceSpec, component, load=companion, denoiser=denoiser, codec=model.codec, encoded=model.config
+        )
     return denoiser

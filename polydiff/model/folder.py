@@ -22,12 +22,19 @@ from polydiff.errors import ModelError, RecipeError, UsageError, short
 from polydiff.files import cannot_write, is_inside, read_json, sha256
 from polydiff.recipe.dump import dump
 from polydiff.recipe.load import check, read
-from polydiff.recipe.schema import CodecConfig, EncodedConfig, ModelConfig
+from polydiff.recipe.schema import CodecConfig, EncodedConfig, ModelConfig, PairConfig
 
 C = TypeVar("C", bound=EncodedConfig)
 
 FORMAT = 1
 """The newest layout of a model folder that is known here."""
+
+KINDS = {
+    "autoencoder": ("a codec", "; a recipe takes it, as codec.of"),
+    "contrastive": ("a contrastive pair", "; polydiff embed, polydiff align and the guidance 'pair' take it"),
+    "backbone": ("a diffusion model", ""),
+}
+"""What model folders hold, by the key that tells it: what it is, and what it is for."""
 
 CONFIG, WEIGHTS, MANIFEST, CARD = "model.yaml", "weights.safetensors", "manifest.json", "README.md"
 
@@ -102,9 +109,9 @@ def check_format(file: Path, version: Any) -> None:
         raise ModelError(f"{file} has format {version}; this polydiff reads up to {FORMAT}: upgrade polydiff")
 
 
-def dump_config(config: ModelConfig | CodecConfig) -> bytes:
-    """Write model.yaml: what the model or codec is, without how it was trained."""
-    kind = CodecConfig if isinstance(config, CodecConfig) else ModelConfig
+def dump_config(config: ModelConfig | CodecConfig | PairConfig) -> bytes:
+    """Write model.yaml: what the model, codec or pair is, without how it was trained."""
+    kind = next(each for each in (CodecConfig, PairConfig, ModelConfig) if isinstance(config, each))
     model = kind.model_construct(**{key: getattr(config, key) for key in kind.model_fields})
     return f"format: {FORMAT}\n{dump(model)}".encode()
 
@@ -115,26 +122,48 @@ def read_config(folder: Path) -> ModelConfig:
     Raises
     ------
     ModelError
-        With the line of what is wrong in it, or when it is that of a codec.
+        With the line of what is wrong in it, or when it is that of something else.
     """
-    return _read(
-        folder, ModelConfig, "autoencoder", "is a codec and no diffusion model; a recipe takes it, as codec.of"
-    )
+    return _read(folder, ModelConfig, "backbone")
 
 
 def read_codec_config(folder: Path) -> CodecConfig:
     """Read the model.yaml of a codec that was trained; raises as `read_config` does."""
-    return _read(folder, CodecConfig, "backbone", "is a diffusion model and no codec")
+    return _read(folder, CodecConfig, "autoencoder")
 
 
-def _read(folder: Path, schema: type[C], foreign: str, what: str) -> C:
-    """Read model.yaml as a schema has it; the key `foreign` is of another."""
+def read_pair_config(folder: Path) -> PairConfig:
+    """Read the model.yaml of a contrastive pair; raises as `read_config` does."""
+    return _read(folder, PairConfig, "contrastive")
+
+
+def kind_of(folder: Path) -> str:
+    """Give the key of model.yaml that tells what is in a folder: one of `KINDS`, or else that of diffusion models.
+
+    Raises
+    ------
+    ModelError
+        When the file cannot be read.
+    """
+    try:
+        return _kind(read(folder / CONFIG)[0])
+    except RecipeError as error:
+        raise ModelError(str(error)) from error
+
+
+def _kind(data: Mapping[str, Any]) -> str:
+    return next((key for key in KINDS if key in data), "backbone")
+
+
+def _read(folder: Path, schema: type[C], key: str) -> C:
+    """Read model.yaml as a schema has it, of the things that have the key."""
     file = folder / CONFIG
     try:
         data, locations = read(file)
         check_format(file, data.pop("format", None))
-        if foreign in data:
-            raise ModelError(f"{folder} {what}")
+        if (found := _kind(data)) != key:
+            (what, use), wanted = KINDS[found], KINDS[key][0].partition(" ")[2]
+            raise ModelError(f"{folder} is {what} and no {wanted}{use}")
         return check(schema, data, locations)
     except RecipeError as error:
         raise ModelError(str(error)) from error

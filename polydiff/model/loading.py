@@ -12,6 +12,7 @@ from polydiff.model import folder as model_folder
 from polydiff.model.bounded import building
 from polydiff.model.codec_model import CodecModel
 from polydiff.model.model import Model
+from polydiff.model.pair import Pair
 
 
 def load(path: str | Path) -> Model:
@@ -51,6 +52,26 @@ def load_codec(path: str | Path) -> CodecModel:
         raise ModelError(str(error)) from error
     _give(model.codec, weights, folder)
     return model.eval()
+
+
+def load_pair(path: str | Path) -> Pair:
+    """Load the folder of a contrastive pair, or that of its run folder; raises as `load` does."""
+    folder = model_folder.find(path)
+    model_folder.verify(folder)
+    weights = model_folder.read_weights(folder / model_folder.WEIGHTS)
+    try:
+        config = model_folder.read_pair_config(folder)
+        with building(folder / model_folder.CONFIG, weights):
+            pair = Pair.from_config(config)
+    except RecipeError as error:
+        raise ModelError(str(error)) from error
+    _give(pair, weights, folder)
+    return pair.eval()
+
+
+def is_pair(path: str | Path) -> bool:
+    """Tell whether a folder holds a contrastive pair; raises as `load` does where it holds nothing."""
+    return model_folder.kind_of(model_folder.find(path)) == "contrastive"
 
 
 def _give(module: nn.Module, weights: Mapping[str, Tensor], folder: Path) -> None:

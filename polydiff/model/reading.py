@@ -27,7 +27,10 @@ def with_content(path: Path, use: Callable[[Any], Any], *, modality: str) -> Any
         raise DataError(f"{path}: no such file")
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(path, folder)
-        source: Source = build(SourceSpec, Component("folder", {"path": folder}), modality=modality)
+        try:
+            source: Source = build(SourceSpec, Component("folder", {"path": folder}), modality=modality)
+        except DataError as error:
+            raise DataError(str(error).replace(folder, str(path))) from error
         if source.unreadable:
             raise DataError(f"{path}: {source.unreadable[0]}")
         return use(source[0].content)

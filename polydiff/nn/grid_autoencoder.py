@@ -74,8 +74,8 @@ class GridAutoencoder(Autoencoder):
         enter += [down(dimension, width, to, factor) for width, to, factor in steps]
         leave = [_head(dimension, first.width, data_shape[0])]
         leave += [up(dimension, width, to, factor) for to, width, factor in steps]
-        stages = [_blocks(dimension, level, options) for level in levels]
-        mirrored = [_blocks(dimension, level, options) for level in levels]
+        stages = [stage(dimension, level, options) for level in levels]
+        mirrored = [stage(dimension, level, options) for level in levels]
         self.encoder = nn.Sequential(
             *(nn.Sequential(way_in, blocks) for way_in, blocks in zip(enter, stages, strict=True)),
             _head(dimension, last.width, 2 * latent),
@@ -124,7 +124,8 @@ class _Block(nn.Module):
         return out
 
 
-def _blocks(dimension: int, level: Level, options: BlockOptions) -> nn.Sequential:
+def stage(dimension: int, level: Level, options: BlockOptions) -> nn.Sequential:
+    """Build the residual blocks of a level, each with attention behind it where the level has some."""
     blocks: Iterable[nn.Module] = (
         _Block(dimension, level.width, options, attention=level.attention) for _ in range(level.blocks)
     )

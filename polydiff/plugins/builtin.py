@@ -11,6 +11,7 @@ from polydiff.plugins.specs import (
     CommandSpec,
     ConditionerSpec,
     DistillationSpec,
+    EncoderSpec,
     GuidanceSpec,
     MetricSpec,
     ObjectiveSpec,
@@ -140,6 +141,14 @@ def polydiff_guidances() -> Iterable[GuidanceSpec]:
             by_condition=False,
             needs="score",
         ),
+        GuidanceSpec(
+            "pair",
+            "polydiff.model.pair_guidance:PairGuidance",
+            "towards what a contrastive pair finds to fit a text",
+            neutral={"scale": 0.0},
+            by_condition=False,
+            needs="files",
+        ),
     )
 
 
@@ -162,6 +171,15 @@ def polydiff_conditioners() -> Iterable[ConditionerSpec]:
         ConditionerSpec(
             "guidance-scale", "polydiff.conditioning.guidance_scale:GuidanceScale", "how much a student is guided"
         ),
+    )
+
+
+@hookimpl
+def polydiff_encoders() -> Iterable[EncoderSpec]:
+    """Give the engine's encoders, which know shapes and no modality."""
+    return (
+        EncoderSpec("grid", "polydiff.nn.grid_encoder:GridEncoder", "convolutions: pictures, sounds, volumes"),
+        EncoderSpec("set", "polydiff.nn.set_encoder:SetEncoder", "the elements in any order: point clouds"),
     )
 
 
@@ -208,6 +226,8 @@ def polydiff_commands() -> Iterable[CommandSpec]:
         CommandSpec("train", "polydiff.cli.train:train", "Train a model from a recipe or a preset."),
         CommandSpec("generate", "polydiff.cli.generate:generate", "Generate files from a trained model."),
         CommandSpec("grid", "polydiff.cli.grid:grid", "Draw prompts against guidance, as one sheet."),
+        CommandSpec("embed", "polydiff.cli.embed:embed", "Make vectors of contents and texts, and find the nearest."),
+        CommandSpec("align", "polydiff.cli.align:align", "Measure how well contents fit their captions."),
         CommandSpec("distill", "polydiff.cli.distill:distill", "Make a model that needs fewer evaluations."),
         CommandSpec("data", "polydiff.cli.data:data", "Check what a model is to be trained on."),
         CommandSpec("bench", "polydiff.cli.bench:bench", "Compare samplers and time grids on a trained model."),

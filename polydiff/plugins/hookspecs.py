@@ -25,7 +25,7 @@ class Run(Protocol):
 
     @property
     def recipe(self) -> Any:
-        """The resolved `polydiff.recipe.schema.Recipe`, or `CodecRecipe`."""
+        """The resolved `polydiff.recipe.schema.Recipe`, `CodecRecipe` or `PairRecipe`."""
 
     @property
     def steps(self) -> int:
@@ -46,6 +46,8 @@ def polydiff_guidances() -> Iterable[specs.GuidanceSpec]: ...  # Denoisers made 
 def polydiff_conditioners() -> Iterable[specs.ConditionerSpec]: ...  # Raw inputs to a `Condition`.
 @hookspec
 def polydiff_codecs() -> Iterable[specs.CodecSpec]: ...  # Codecs that all modalities have.
+@hookspec
+def polydiff_encoders() -> Iterable[specs.EncoderSpec]: ...  # Networks that make a vector of a content.
 @hookspec
 def polydiff_objectives() -> Iterable[specs.ObjectiveSpec]: ...  # Losses and their parts.
 @hookspec
@@ -83,6 +85,7 @@ REGISTRATIONS: Final[Mapping[str, tuple[type[specs.AnySpec], ...]]] = {
     "polydiff_guidances": (specs.GuidanceSpec,),
     "polydiff_conditioners": (specs.ConditionerSpec,),
     "polydiff_codecs": (specs.CodecSpec,),
+    "polydiff_encoders": (specs.EncoderSpec,),
     "polydiff_objectives": (specs.TimesSpec, specs.WeightingSpec, specs.DistillationSpec, specs.ReconstructionSpec),
     "polydiff_sources": (specs.SourceSpec,),
     "polydiff_metrics": (specs.MetricSpec,),

@@ -137,6 +137,13 @@ class AutoencoderSpec(Spec):
     kind = "autoencoder"
 
 
+class EncoderSpec(Spec):
+    """A `polydiff.nn.encoder.Encoder`, which makes one vector of an encoded content."""
+
+    __slots__ = ()
+    kind = "encoder"
+
+
 class ReconstructionSpec(Spec):
     """A loss between what an autoencoder makes of data and the data; see `polydiff.training.reconstruction`."""
 

@@ -25,6 +25,7 @@ from polydiff.plugins.specs import (
     CodecSpec,
     ConditionerSpec,
     DistillationSpec,
+    EncoderSpec,
     GuidanceSpec,
     ReconstructionSpec,
     ScheduleSpec,
@@ -44,7 +45,8 @@ ENGINE: Mapping[type[Spec], Collection[str]] = {
     BackboneSpec: {"data_channels", "condition"},
     AutoencoderSpec: {"data_shape"},
     ReconstructionSpec: {"codec"},
-    GuidanceSpec: {"denoiser", "codec"},
+    EncoderSpec: {"data_shape"},
+    GuidanceSpec: {"denoiser", "codec", "encoded"},
     ConditionerSpec: {"codec", "read"},
     DistillationSpec: {"teacher", "weighting", "positions"},
 }
@@ -53,7 +55,7 @@ ENGINE: Mapping[type[Spec], Collection[str]] = {
 NESTED: Mapping[type, type[Spec]] = {Schedule: ScheduleSpec, Codec: CodecSpec, Autoencoder: AutoencoderSpec}
 """What an option names that is itself a component, by the option's type; an autoencoder stands beside a `codec`."""
 
-OFFERED = {"codec", "positions", "read"}
+OFFERED = {"codec", "encoded", "positions", "read"}
 """What of it a target may do without."""
 
 ENGINE_GRID = ("schedule", "steps")

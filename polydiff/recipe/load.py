@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from polydiff.recipe.component import Component
 from polydiff.recipe.origin import KeyPath, Locations, Origin
 from polydiff.recipe.overrides import apply
 from polydiff.recipe.problems import first_problem, shown
-from polydiff.recipe.schema import AnyRecipe, CodecRecipe, Config, Recipe
+from polydiff.recipe.schema import AnyRecipe, CodecRecipe, Config, PairRecipe, Recipe
 from polydiff.recipe.shape import map_components, slot
 from polydiff.recipe.yaml import Data, parse
 
@@ -28,7 +28,7 @@ LIMIT = 1 << 22
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     """Read a recipe file and check everything but what the components themselves must judge (see `resolve`).
 
-    A recipe with an `autoencoder` is that of a codec.
+    A recipe with an `autoencoder` is that of a codec, one with `contrastive` that of a pair.
 
     Parameters
     ----------
@@ -45,8 +45,14 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
         When an override is not of the form KEY=VALUE.
     """
     data, locations = read(Path(path))
-    schema: type[AnyRecipe] = CodecRecipe if "autoencoder" in data else Recipe
+    schema = _schema(data)
     return check(schema, data, apply(data, locations, overrides, schema))
+
+
+def _schema(data: Mapping[str, Data]) -> type[AnyRecipe]:
+    if "contrastive" in data:
+        return PairRecipe
+    return CodecRecipe if "autoencoder" in data else Recipe
 
 
 def read(path: Path) -> tuple[dict[str, Data], Locations]:

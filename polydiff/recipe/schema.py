@@ -14,6 +14,7 @@ from polydiff.plugins.specs import (
     CodecSpec,
     ConditionerSpec,
     DistillationSpec,
+    EncoderSpec,
     GuidanceSpec,
     ReconstructionSpec,
     SamplerSpec,
@@ -38,6 +39,18 @@ def _two_a_band(samples: int, info: ValidationInfo) -> int:
     return samples
 
 
+def _one(conditions: dict[str, Component]) -> dict[str, Component]:
+    if len(conditions) != 1:
+        raise ValueError("a contrastive pair has one condition, beside the content")
+    return conditions
+
+
+def _at_once(accumulate: int) -> int:
+    if accumulate != 1:
+        raise ValueError("a contrastive loss compares all of a batch, which cannot be computed in parts")
+    return accumulate
+
+
 def _unchanged(cache: str | None, info: ValidationInfo) -> str | None:
     if cache is not None and info.data.get("augment"):
         ways = "data.source.cache, where the source has it, keeps them as they are read"
@@ -59,7 +72,9 @@ FactName = Annotated[str, AfterValidator(_undotted)]
 Codec = Annotated[Component, CodecSpec]
 Backbone = Annotated[Component, BackboneSpec]
 Autoencoder = Annotated[Component, AutoencoderSpec]
+Encoder = Annotated[Component, EncoderSpec]
 Conditioner = Annotated[ConditionConfig, ConditionerSpec]
+Counterpart = Annotated[Component, ConditionerSpec]
 Schedule = Annotated[Component, ScheduleSpec]
 Sampler = Annotated[Component, SamplerSpec]
 Guidance = Annotated[Component, GuidanceSpec]
@@ -123,6 +138,24 @@ class CodecConfig(EncodedConfig):
     """What a codec that learns is, everything but its weights: an autoencoder of what another codec encodes."""
 
     autoencoder: Autoencoder
+
+
+class ContrastiveConfig(Config):
+    """The content's half of a contrastive pair, and what both halves share.
+
+    `width` is that of the common space, `temperature` the one that training starts from.
+    """
+
+    encoder: Encoder
+    width: Count = 128
+    temperature: Annotated[float, Field(ge=0.01, le=1)] = 0.07
+
+
+class PairConfig(EncodedConfig):
+    """What a contrastive pair is, everything but its weights: an encoder of contents, a conditioner of one fact."""
+
+    contrastive: ContrastiveConfig
+    conditions: Annotated[dict[FactName, Counterpart], AfterValidator(_one)]
 
 
 class ModelConfig(EncodedConfig):
@@ -278,5 +311,20 @@ class CodecRecipe(CodecConfig):
     train: CodecTrainConfig
 
 
-AnyRecipe = Recipe | CodecRecipe
-"""What `polydiff train` takes; one that has an `autoencoder` trains a codec."""
+class PairTrainConfig(TrainConfig):
+    """How a contrastive pair is trained: what an example is told from is the rest of its batch, on all devices."""
+
+    batch: Annotated[int, Field(ge=2)]
+    accumulate: Annotated[int, AfterValidator(_at_once)] = 1
+    validation: CodecValidationConfig = CodecValidationConfig()  # type: ignore[assignment] # it has no noise bands
+
+
+class PairRecipe(PairConfig):
+    """A contrastive pair and how it comes about."""
+
+    data: DataConfig
+    train: PairTrainConfig
+
+
+AnyRecipe = Recipe | CodecRecipe | PairRecipe
+"""What `polydiff train` takes; one that has an `autoencoder` trains a codec, one with `contrastive` a pair."""

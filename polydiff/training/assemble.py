@@ -11,17 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from polydiff.data.examples import ExampleSet
-from polydiff.data.source import Source
-from polydiff.errors import DataError, UsageError
+from polydiff.errors import UsageError
 from polydiff.model.model import Model
 from polydiff.model.pretrained import complete_codec, set_pretrained, without_folder
 from polydiff.plugins.host import host
-from polydiff.plugins.specs import ConditionerSpec, DistillationSpec, TimesSpec, WeightingSpec
+from polydiff.plugins.specs import DistillationSpec, TimesSpec, WeightingSpec
 from polydiff.recipe.build import build, resolve
-from polydiff.recipe.schema import AnyRecipe, CodecRecipe, Recipe
+from polydiff.recipe.schema import AnyRecipe, CodecRecipe, PairRecipe, Recipe
 from polydiff.training.codec import CodecParts, assemble_codec
+from polydiff.training.completing import complete_conditions
 from polydiff.training.data import TrainingData
 from polydiff.training.objective import AnyObjective, Objective, TrainingLoss
+from polydiff.training.pair import PairParts, assemble_pair
 from polydiff.training.preview import Draw, Previewer
 from polydiff.training.processes import Processes
 from polydiff.training.teacher import Teacher
@@ -85,18 +86,23 @@ class Parts:
         return Previewer(self.model, examples, self.draw, samples=config.preview.samples, seed=config.seed)
 
 
-AnyParts = Parts | CodecParts
+AnyParts = Parts | CodecParts | PairParts
 
 
 def assemble(recipe: AnyRecipe) -> AnyParts:
-    """Build everything that a recipe names, of a model or of a codec.
+    """Build everything that a recipe names, of a model, a codec or a contrastive pair.
 
     Raises
     ------
     PolydiffError
         As `assemble_model` does.
     """
-    return assemble_codec(recipe) if isinstance(recipe, CodecRecipe) else assemble_model(recipe)
+    match recipe:
+        case CodecRecipe():
+            return assemble_codec(recipe)
+        case PairRecipe():
+            return assemble_pair(recipe)
+    return assemble_model(recipe)
 
 
 def assemble_model(recipe: Recipe) -> Parts:
@@ -118,7 +124,7 @@ def assemble_model(recipe: Recipe) -> Parts:
         recipe = recipe.model_copy(update={"codec": completed})
     recipe = resolve(recipe)
     data = TrainingData.of(recipe.data, modality)
-    recipe = _complete(recipe, data.source)
+    recipe = recipe.model_copy(update={"conditions": complete_conditions(recipe.conditions, data.source)})
     torch.manual_seed(recipe.train.seed)
     model = Model.from_config(recipe.model_copy(update={"codec": without_folder(recipe.codec, modality)}))
     set_pretrained(model.codec.eval().requires_grad_(False), tensors)
@@ -146,16 +152,3 @@ def assemble_model(recipe: Recipe) -> Parts:
     prepare: dict[str, Any] = {name: each.prepare for name, each in conditioners.items()}
     examples, held_out = data.examples(codec, recipe.codec, prepare, recipe.train.seed)
     return Parts(recipe, model, examples, held_out, objective, host().load(host().modality(modality), "preview"))
-
-
-def _complete(recipe: Recipe, source: Source) -> Recipe:
-    """Fill in what the conditions' options owe to the data: classes, means, ..."""
-    conditions = {}
-    for name, condition in recipe.conditions.items():
-        conditioner = host().load(host().find(ConditionerSpec, condition.name))
-        try:
-            options = conditioner.options_from(source, name, condition.options)
-        except DataError as error:
-            raise condition.error(str(error)) from error
-        conditions[name] = condition.with_options(options)
-    return recipe.model_copy(update={"conditions": conditions})

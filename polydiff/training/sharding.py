@@ -30,7 +30,7 @@ def shard(model: nn.Module, mesh: DeviceMesh) -> None:
         When it is no diffusion model, or a parameter has no dimension to divide.
     """
     if not isinstance(model, Model):
-        raise UsageError("strategy fsdp divides diffusion models; a codec is trained by strategy ddp")
+        raise UsageError("strategy fsdp divides diffusion models; codecs and pairs are trained by strategy ddp")
     # Nothing here writes into what a network returns, which is what views of it are dangerous for.
     warnings.filterwarnings("ignore", "FSDP2-wrapped module")
     for root in (model.backbone, *model.conditioners.values()):

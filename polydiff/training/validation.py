@@ -51,9 +51,10 @@ class Report:
     total
         The objective as trained, on held-out data.
     bands
-        Its parts, of equal mass of the training times, from the least noise to the most; none of a codec.
+        Its parts, of equal mass of the training times, from the least noise to the most; none of a codec or a pair.
     fidelity
-        Of a codec: the means of what the modality measures of a content and what it was made of.
+        Of a codec: the means of what the modality measures of a content and what it was made of. Of a contrastive pair:
+        how near contents and their captions are.
     """
 
     total: Estimate
@@ -62,7 +63,7 @@ class Report:
 
     @property
     def figures(self) -> dict[str, float]:
-        """Give the total, and how true the round trip is, as plain numbers."""
+        """Give the total and the fidelity as plain numbers."""
         return {**asdict(self.total), **self.fidelity}
 
     def as_dict(self) -> dict[str, Any]:

@@ -4,12 +4,15 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from polydiff.core.prediction import PREDICTIONS
 from polydiff.plugins.host import Host
 from polydiff.plugins.specs import (
     CodecSpec,
     ConditionerSpec,
     DistillationSpec,
+    EncoderSpec,
     GuidanceSpec,
     ReconstructionSpec,
     SamplerSpec,
@@ -19,13 +22,14 @@ from polydiff.plugins.specs import (
 )
 from polydiff.recipe.build import ENGINE, ENGINE_GRID
 from polydiff.recipe.options import Options, plain
-from polydiff.recipe.schema import CodecRecipe, Recipe
+from polydiff.recipe.schema import CodecRecipe, PairRecipe, Recipe
 from polydiff.recipe.shape import slot
 from polydiff.sampling.grid import GRIDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "recipes.md").read_text(encoding="utf-8")
 LATENTS = (DOCS / "latents.md").read_text(encoding="utf-8")
+EMBEDDINGS = (DOCS / "embeddings.md").read_text(encoding="utf-8")
 KINDS = (
     CodecSpec,
     ReconstructionSpec,
@@ -33,6 +37,7 @@ KINDS = (
     SamplerSpec,
     GuidanceSpec,
     ConditionerSpec,
+    EncoderSpec,
     TimesSpec,
     WeightingSpec,
     DistillationSpec,
@@ -69,11 +74,13 @@ def test_page_has_every_key_with_its_default():
     assert documented == dict(keys(slot(Recipe)))
 
 
-def test_page_of_latents_has_every_key_that_other_recipes_do_not_have_or_have_otherwise():
-    documented = {key.strip("`"): default for key, _, default, _ in rows(4, LATENTS) if key != "key"}
+@pytest.mark.parametrize(("page", "schema"), [(LATENTS, CodecRecipe), (EMBEDDINGS, PairRecipe)])
+def test_a_page_has_every_key_that_other_recipes_do_not_have_or_have_otherwise(page, schema):
+    documented = {key.strip("`"): default for key, _, default, _ in rows(4, page) if key != "key"}
+    documented.pop("train.batch", None)  # required in all, of another range
     of_models = dict(keys(slot(Recipe)))
-    of_codecs = dict(keys(slot(CodecRecipe)))
-    assert documented == {key: default for key, default in of_codecs.items() if of_models.get(key) != default}
+    special = dict(keys(slot(schema)))
+    assert documented == {key: default for key, default in special.items() if of_models.get(key) != default}
 
 
 def components():

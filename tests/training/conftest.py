@@ -43,6 +43,24 @@ train:
 """
 
 
+PAIR_RECIPE = """
+modality: toy
+codec: squares
+contrastive:
+  encoder: {name: grid, channels: 8, multipliers: [1, 2], places: 2, dropout: 0.1}
+  width: 8
+conditions: {label: {name: class, width: 8}}
+data: {source: {name: levels, classes: 4}, holdout: 0.25, augment: [shake]}
+train:
+  steps: 12
+  batch: 8
+  optimizer: {lr: 1e-2, warmup: 3}
+  validation: {every: 4, samples: 8}
+  preview: {every: 6, samples: 3}
+  checkpoint: {every: 4}
+"""
+
+
 @pytest.fixture
 def toy_recipe(toy, tmp_path):
     """A recipe file of the toy modality, with the plugin of its data installed."""
@@ -98,6 +116,29 @@ def train_toy(parts_of, tmp_path):
 def train_codec(codec_parts_of, tmp_path):
     """Train the toy codec's recipe, as `train_toy` does that of the model."""
     return _training(codec_parts_of, tmp_path)
+
+
+@pytest.fixture
+def pair_recipe(toy_recipe, tmp_path):
+    """A recipe file of a contrastive pair of the toy modality."""
+    path = tmp_path / "pair.yaml"
+    path.write_text(PAIR_RECIPE)
+    return path
+
+
+@pytest.fixture
+def pair_parts_of(pair_recipe):
+    """Assemble the toy pair's recipe, with overrides."""
+    from polydiff.recipe.load import load_recipe
+    from polydiff.training.assemble import assemble
+
+    return lambda *overrides: assemble(load_recipe(pair_recipe, overrides))
+
+
+@pytest.fixture
+def train_pair(pair_parts_of, tmp_path):
+    """Train the toy pair's recipe, as `train_toy` does that of the model."""
+    return _training(pair_parts_of, tmp_path)
 
 
 def _training(parts_of, tmp_path):

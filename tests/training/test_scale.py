@@ -147,6 +147,17 @@ def test_two_processes_have_the_gradients_and_losses_of_two_parts(ranks, strateg
 
 
 @pytest.mark.slow
+def test_a_pair_has_on_two_processes_the_gradients_and_losses_of_one(ranks, pair_recipe):
+    """Each content is told from all of the global batch, wherever it is."""
+    equal = (*EQUAL, "contrastive.encoder.dropout=0.0", "train.optimizer={lr: 1e-3, warmup: 3, betas: [0.9, 0.99]}")
+    one("pair.yaml", *equal, "--out", "one")
+    assert ranks("pair.yaml", *equal, "--out", "two") == [0, 0]
+    assert_close(gradients("two"), gradients("one"), 1e-6)
+    assert all(gradient.abs().max() > 1e-6 for gradient in gradients("one").values())
+    assert losses_of("two") == pytest.approx(losses_of("one"), abs=1e-4)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("starter", ["--devices", "--nodes", "torchrun"])
 def test_whoever_starts_two_processes(ranks, tmp_path, starter):
     """As `--devices 2` and torchrun do on one machine, and as two machines are told of each other."""

@@ -64,6 +64,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
             PresetSpec("glyphs-codec", "polydiff_image:presets/glyphs-codec.yaml", "latents of the glyphs, on a CPU"),
             PresetSpec("glyphs-latent", "polydiff_image:presets/glyphs-latent.yaml", "the glyphs by their latents"),
             PresetSpec("scenes", "polydiff_image:presets/scenes.yaml", "coloured shapes by a sentence, on a CPU"),
+            PresetSpec("scenes-pair", "polydiff_image:presets/scenes-pair.yaml", "scenes and sentences as vectors"),
         ),
     )
 
