@@ -58,15 +58,16 @@ def test_help_lists_the_engines_commands_first_then_plugins(play: ModuleType, ca
     out = capsys.readouterr().out
     names = re.findall(r"^  ([a-z-]+)  +(.*)$", out.partition("Commands:")[2], re.MULTILINE)
     assert [name for name, _ in names] == [
-        "train", "generate", "grid", "distill", "data", "bench", "tune-grid", "verify", "presets", "plugins", "doctor",
-        "new-plugin", "play", "stop",
+        "train", "generate", "grid", "embed", "align", "distill", "data", "bench", "tune-grid", "verify", "presets",
+        "plugins", "doctor", "new-plugin", "play", "stop",
     ]  # fmt: skip
     assert names[-2] == ("play", "Play something.")
 
 
 def test_every_engine_command_has_help(capsys) -> None:
     for name in (
-        "train", "generate", "data", "bench", "tune-grid", "verify", "presets", "plugins", "doctor", "new-plugin",
+        "train", "generate", "embed", "align", "data", "bench", "tune-grid", "verify", "presets", "plugins", "doctor",
+        "new-plugin",
     ):  # fmt: skip
         assert program.main([name, "-h"]) == 0
         assert capsys.readouterr().out.startswith(f"Usage: polydiff {name}")

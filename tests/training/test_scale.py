@@ -152,8 +152,8 @@ def test_a_pair_has_on_two_processes_the_gradients_and_losses_of_one(ranks, pair
     equal = (*EQUAL, "contrastive.encoder.dropout=0.0", "train.optimizer={lr: 1e-3, warmup: 3, betas: [0.9, 0.99]}")
     one("pair.yaml", *equal, "--out", "one")
     assert ranks("pair.yaml", *equal, "--out", "two") == [0, 0]
-    assert_close(gradients("two"), gradients("one"), 1e-6)
-    assert all(gradient.abs().max() > 1e-6 for gradient in gradients("one").values())
+    assert_close(gradients("two"), gradients("one"), 1e-5)
+    assert any(gradient.abs().max() > 1e-2 for gradient in gradients("one").values())
     assert losses_of("two") == pytest.approx(losses_of("one"), abs=1e-4)
 
 

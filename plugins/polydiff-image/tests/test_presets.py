@@ -45,7 +45,7 @@ def test_a_preset_fits_together(preset, parameters, photos):
 
 
 def test_every_preset_is_tested():
-    assert {path.stem for path in PRESETS.iterdir()} - {"glyphs-codec", "glyphs-latent"} == {
+    assert {path.stem for path in PRESETS.iterdir()} - {"glyphs-codec", "glyphs-latent", "scenes-pair"} == {
         "digits",
         "glyphs",
         "scenes",
