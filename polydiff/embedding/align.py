@@ -9,7 +9,7 @@ import torch
 
 from polydiff.conditioning.key import key_of
 from polydiff.embedding.embedder import Embedder
-from polydiff.embedding.inputs import contents
+from polydiff.embedding.inputs import contents, is_generated
 from polydiff.errors import DataError, UsageError
 from polydiff.metrics.alignment import Alignment, alignment
 
@@ -51,6 +51,7 @@ def align(embedder: Embedder, folder: str) -> Record:
         When a content cannot be read, or nothing is said of any.
     """
     pair = embedder.pair
+    read = pair.conditioner.parse if is_generated(folder) else pair.conditioner.prepare
     told, untold, vectors, keys = [], 0, [], []
     for example in contents([folder], embedder.modality):
         fact = example.get(pair.fact)
@@ -58,8 +59,8 @@ def align(embedder: Embedder, folder: str) -> Record:
             untold += 1
             continue
         try:
-            value = pair.conditioner.parse(fact) if isinstance(fact, str) else pair.conditioner.prepare(fact)
-        except UsageError as error:
+            value = read(fact)
+        except (UsageError, DataError) as error:
             raise DataError(f"{example.name}: {error}") from error
         told.append(value)
         keys.append(key_of(value))

@@ -33,10 +33,15 @@ def contents(inputs: Sequence[str], modality: str) -> Iterator[Example]:
         path = Path(each).expanduser()
         if not path.is_dir():
             yield with_content(path, partial(Example, name=each), modality=modality)
-        elif (path / RECORDS).is_file():
+        elif is_generated(each):
             yield from _samples(path, modality)
         else:
             yield from _folder(path, modality)
+
+
+def is_generated(folder: str) -> bool:
+    """Tell whether `polydiff generate` wrote a folder, so that what is said of its contents is as a user writes it."""
+    return (Path(folder).expanduser() / RECORDS).is_file()
 
 
 def _folder(path: Path, modality: str) -> Iterator[Example]:
