@@ -5,15 +5,18 @@ from __future__ import annotations
 import importlib
 import sys
 from functools import cache
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
 _EXTENSION = "torchaudio._extension"
 
 
-@cache
+_LOADING = Lock()
+
+
 def load_torchaudio() -> ModuleType:
-    """Import torchaudio, without its native extension when that cannot be loaded.
+    """Import torchaudio, without its native extension when that cannot be loaded; from any thread.
 
     The extension of the common builds needs CUDA's libraries, and with a torch for CPUs torchaudio cannot be
     imported at all, nor can transformers where it is installed. What it speeds up or adds (`lfilter` and the biquads,
@@ -24,10 +27,16 @@ def load_torchaudio() -> ModuleType:
     ImportError
         When torchaudio is not installed.
     """
+    with _LOADING:
+        return _loaded()
+
+
+@cache
+def _loaded() -> ModuleType:
     try:
         return importlib.import_module("torchaudio")
     except (OSError, RuntimeError):  # a library is missing; built for another CUDA than torch
-        for name in [name for name in sys.modules if name.partition(".")[0] == "torchaudio"]:
+        for name in [name for name in list(sys.modules) if name.partition(".")[0] == "torchaudio"]:
             del sys.modules[name]
     sys.modules[_EXTENSION] = _no_extension()
     return importlib.import_module("torchaudio")

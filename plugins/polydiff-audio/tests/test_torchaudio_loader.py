@@ -52,3 +52,14 @@ from polydiff.torchaudio_loader import load_torchaudio
 load_torchaudio()
 """)
     assert "ModuleNotFoundError: import of torchaudio halted" in run.stderr
+
+
+def test_threads_may_ask_for_it_at_once():
+    run = python("""
+from concurrent.futures import ThreadPoolExecutor
+from polydiff.torchaudio_loader import load_torchaudio
+with ThreadPoolExecutor(8) as pool:
+    loaded = list(pool.map(lambda _: load_torchaudio(), range(8)))
+assert len(set(map(id, loaded))) == 1
+""")
+    assert run.returncode == 0, run.stderr
