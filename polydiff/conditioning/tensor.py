@@ -26,7 +26,8 @@ class TensorInput(Conditioner):
     """A content, encoded by the model's codec, and a channel of ones that says that it is there.
 
     Of the fact `content` with `shrink` above 1, the network learns to enlarge: `conditions: {content: {name: tensor,
-    shrink: 4}}`. Any other fact is a content that a source gives beside the example's own: a sketch, a mask, ...
+    shrink: 4}}`. Any other fact is a content that a source gives beside the example's own, or the path of its file: a
+    sketch, a mask, ...
     Raw values are arrays of the codec's shape.
 
     Parameters
@@ -62,9 +63,18 @@ class TensorInput(Conditioner):
         return self._given[0]
 
     def prepare(self, value: Any) -> NDArray[np.float32] | None:
-        """Encode a content."""
+        """Encode a content, or that of a file.
+
+        Raises
+        ------
+        DataError
+            When the value is neither, or the file cannot be read.
+        """
         if value is None:
             return None
+        if isinstance(value, Path):
+            of_file: NDArray[np.float32] = self._given[1](value, self.prepare)
+            return of_file
         if isinstance(value, str | int | float):
             raise DataError(f"{value!r} is no content of the model's kind; a source has to give one")
         x = self.codec.encode(value)[None]

@@ -26,7 +26,7 @@ CHECKED = 1 << 20
 they are synced to the disk when they are written.
 """
 
-_FORMAT = 2
+_FORMAT = 3
 """Counts up when what is made under a key changes."""
 
 _CRC = "crc32"

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,7 @@ class EncodedCache:
 
     def _encoded(self, index: int, arrays: Arrays) -> Encoded:
         facts = json.loads(arrays[_FACTS].tobytes())
+        facts["attributes"] |= {key: Path(path) for key, path in facts.pop("files").items()}
         mask = torch.from_numpy(arrays[_MASK]) if _MASK in arrays else None
         return Encoded(torch.from_numpy(arrays[_X]), mask, Example(None, self.source.name(index), **facts))
 
@@ -113,7 +115,9 @@ def fingerprint(codec: nn.Module, options: Mapping[str, Any]) -> str:
 
 def _arrays(encoded: Encoded) -> Arrays:
     example = encoded.example
-    facts = {"label": example.label, "caption": example.caption, "attributes": dict(example.attributes)}
+    files = {key: str(value) for key, value in example.attributes.items() if isinstance(value, Path)}
+    attributes = {key: value for key, value in example.attributes.items() if key not in files}
+    facts = {"label": example.label, "caption": example.caption, "attributes": attributes, "files": files}
     arrays = {_X: encoded.x.numpy(), _FACTS: _as_bytes(example.name, facts)}
     return arrays if encoded.mask is None else {**arrays, _MASK: encoded.mask.numpy()}
 

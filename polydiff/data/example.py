@@ -25,7 +25,7 @@ class Example:
     caption
         Free text, or `None`.
     attributes
-        Further named facts: numbers or texts.
+        Further named facts: numbers, texts, or paths of files for a conditioner to read.
     """
 
     content: Any

@@ -25,8 +25,8 @@ class FolderSource(ABC):
     """Files of a folder and its sub-folders as examples.
 
     A file's label is the name of the sub-folder that it lies in, unless a table (`metadata.jsonl`,
-    `metadata.csv`) gives one; tables give captions and further attributes too. A modality says how a file
-    is checked and read.
+    `metadata.csv`) gives one; tables give captions and further attributes too, and files that are facts, by their
+    paths. A modality says how a file is checked and read.
 
     Parameters
     ----------
@@ -102,9 +102,10 @@ class FolderSource(ABC):
         file = self._files[index]
         try:
             told = identity(file.path)
+            facts = {k: identity(each) if isinstance(each, Path) else each for k, each in file.attributes.items()}
         except DataError as error:
             raise DataError(f"{file.name}: {error}") from error
-        return {**told, "label": file.label, "caption": file.caption, "attributes": dict(file.attributes)}
+        return {**told, "label": file.label, "caption": file.caption, "attributes": facts}
 
     def _fault(self, file: Found) -> str | None:
         try:

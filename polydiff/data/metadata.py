@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from polydiff.data.example import CONTENT
 from polydiff.errors import DataError, short
 from polydiff.files import parse_json
 
@@ -19,6 +20,7 @@ TEXT_LIMIT = 1 << 20
 """Of a line of facts in JSON, a caption or a label."""
 
 _TEXTS = {"file_name", "label", "caption"}
+_FILE = "_file_name"
 _NUMBER = re.compile(r"[+-]?((0|[1-9]\d{0,17})(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -32,6 +34,8 @@ class Facts:
         Relative to the table's folder; never leads out of it.
     where
         "photos/metadata.csv:3", for messages.
+    files
+        Further facts that are files, by name; likewise relative.
     """
 
     file: PurePosixPath
@@ -39,19 +43,21 @@ class Facts:
     label: str | None = None
     caption: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, PurePosixPath] = field(default_factory=dict)
 
 
 def read_table(path: Path) -> Iterator[Facts]:
     """Read a table line by line.
 
-    Columns are `file_name`, `label`, `caption`; every other one becomes an attribute, where the numbers of
-    a CSV are parsed. An empty cell and a JSON null mean that the fact is not known.
+    Columns are `file_name`, `label`, `caption`; `NAME_file_name` says which file the fact NAME is, as in the tables of
+    Hugging Face's ImageFolder and AudioFolder; every other column becomes an attribute, where the numbers of a CSV are
+    parsed. An empty cell and a JSON null mean that the fact is not known.
 
     Raises
     ------
     DataError
-        With file and line: a malformed line, no `file_name`, a `file_name` that leads out of the folder, a
-        label or caption that is no text.
+        With file and line: a malformed line, no `file_name`, a name of a file that leads out of the folder, a
+        label or caption that is no text, two columns for one fact.
     """
     lines = _jsonl(path) if path.suffix == ".jsonl" else _csv(path)
     try:
@@ -96,24 +102,36 @@ def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 if len(cells) != len(header):
                     raise DataError(f"{path}:{rows.line_num}: {len(cells)} cells under {len(header)} columns")
                 row = {key: cell for key, cell in zip(header, cells, strict=True) if cell}
-                typed = {key: cell if key in _TEXTS else _number(cell) for key, cell in row.items()}
+                typed = {key: cell if _is_text(key) else _number(cell) for key, cell in row.items()}
                 yield rows.line_num, typed
         except csv.Error as error:
             raise DataError(f"{path}:{rows.line_num}: not CSV: {error}") from error
 
 
 def _facts(row: dict[str, Any], where: str) -> Facts:
-    name = row.pop("file_name", None)
-    if not isinstance(name, str) or not name:
-        raise DataError(f"{where}: there is no file_name")
-    file = PurePosixPath(name)
-    if file.is_absolute() or ".." in file.parts:
-        raise DataError(f"{where}: file_name '{short(name)}' leads out of the folder")
+    file = _path("file_name", row.pop("file_name", None), where)
+    columns = [key for key in row if key.endswith(_FILE)]
+    files = {key.removesuffix(_FILE): _path(key, row.pop(key), where) for key in columns}
+    if twice := sorted(files.keys() & (row.keys() | _TEXTS | {CONTENT, ""})):
+        raise DataError(f"{where}: {twice[0]}{_FILE} names a file for a fact that is told otherwise; rename the column")
     try:
         label, caption, attributes = described(row)
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
-    return Facts(file, where, label, caption, attributes)
+    return Facts(file, where, label, caption, attributes, files)
+
+
+def _path(column: str, name: Any, where: str) -> PurePosixPath:
+    if not isinstance(name, str) or not name:
+        raise DataError(f"{where}: there is no {column}")
+    file = PurePosixPath(name)
+    if file.is_absolute() or ".." in file.parts:
+        raise DataError(f"{where}: {column} '{short(name)}' leads out of the folder")
+    return file
+
+
+def _is_text(column: str) -> bool:
+    return column in _TEXTS or column.endswith(_FILE)
 
 
 def described(facts: Mapping[str, Any]) -> tuple[str | None, str | None, Mapping[str, Any]]:

@@ -25,6 +25,8 @@ class Found:
         Its path in the folder, with `/`.
     label
         What its line in a table says, or else the name of the sub-folder that it lies in.
+    attributes
+        Further facts; those that are files by their paths.
     """
 
     path: File
@@ -54,7 +56,8 @@ def scan(folder: Path, suffixes: Collection[str]) -> Scan:
     """Look through a folder and its sub-folders for files that end in one of `suffixes`.
 
     Hidden files and folders are passed over. A link that leads out of the folder is left out, as is a link
-    to a folder; what a table says of a missing file is reported too.
+    to a folder; what a table says of a missing file is reported too. A file that a table gives another one as a fact
+    (`NAME_file_name`) is no item itself, unless a line of its own describes it.
 
     Parameters
     ----------
@@ -73,10 +76,13 @@ def scan(folder: Path, suffixes: Collection[str]) -> Scan:
     _walk(folder, PurePosixPath(), frozenset(suffixes), tree)
     if not tree.files:
         raise DataError(f"{folder}: there is no file to read in it; looked for {kinds}")
-    faults = tree.faults + [f"{display(path)}: holds no file that ends in {kinds}" for path in tree.barren]
     found = {str(path): _bare(folder, path) for path in tree.files}
     lines = ((table.parent, line) for table in sorted(tree.tables) for line in read_table(folder / table))
-    faults += _describe(found, folder, lines)
+    faults, attached = _describe(found, folder, lines)
+    barren = [path for path in tree.barren if not any(path in each.parents for each in attached)]
+    faults += tree.faults + [f"{display(path)}: holds no file that ends in {kinds}" for path in barren]
+    if not found:
+        raise DataError(f"{folder}: none of its {len(tree.files)} files can be read; {faults[0]}")
     return Scan(sorted(found.values(), key=lambda file: file.name), sorted(faults))
 
 
@@ -132,16 +138,24 @@ def _ends_in(suffixes: frozenset[str], name: str) -> bool:
     return os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122  # a Path for each of a million names is slow
 
 
-def _describe(found: dict[str, Found], folder: Path, lines: Iterable[tuple[PurePosixPath, Facts]]) -> list[str]:
-    """Add what the tables say to the files found; give a line for each file that they name in vain.
+def _describe(
+    found: dict[str, Found], folder: Path, lines: Iterable[tuple[PurePosixPath, Facts]]
+) -> tuple[list[str], set[PurePosixPath]]:
+    """Add what the tables say to the files found, and take out those that cannot be used, or are facts of others.
 
     Parameters
     ----------
     lines
         Each with the folder, relative to `folder`, that its table lies in.
+
+    Returns
+    -------
+    A line for each file that the tables name in vain, and the paths of those that are facts.
     """
     spelled = {unicodedata.normalize("NFC", name): name for name in found}
     described: dict[str, str] = {}
+    attached: set[PurePosixPath] = set()
+    lost: set[str] = set()
     faults = []
     for parent, line in lines:
         path = parent / line.file
@@ -154,7 +168,22 @@ def _describe(found: dict[str, Found], folder: Path, lines: Iterable[tuple[PureP
         if name in described:
             raise DataError(f"{line.where}: '{display(line.file)}' is described again, after {described[name]}")
         described[name] = line.where
+        files = {key: parent / each for key, each in line.files.items()}
+        attached.update(files.values())
+        if fault := next((fault for each in files.values() if (fault := _unusable(folder, each))), None):
+            faults.append(f"{display(path)}: {fault} ({line.where})")
+            lost.add(name)
         file = found[name]
         label = file.label if line.label is None else line.label
-        found[name] = replace(file, label=label, caption=line.caption, attributes=line.attributes)
-    return faults
+        attributes = {**line.attributes, **{key: folder / each for key, each in files.items()}}
+        found[name] = replace(file, label=label, caption=line.caption, attributes=attributes)
+    for name in lost | ({str(path) for path in attached} - described.keys()):
+        found.pop(name, None)
+    return faults, attached
+
+
+def _unusable(folder: Path, path: PurePosixPath) -> str | None:
+    """Say why a file that is a fact cannot be read."""
+    if not os.path.isfile(folder / path):  # noqa: PTH113 (of any name, also one too long to be a file's)
+        return f"its file '{display(path)}' is not there"
+    return None if is_inside(folder, folder / path) else f"its file '{display(path)}' leads out of the folder"

@@ -150,5 +150,6 @@ def assemble_model(recipe: Recipe) -> Parts:
         )
     codec, conditioners = copy.deepcopy((model.codec, model.conditioners))  # these stay on the CPU, where data are read
     prepare: dict[str, Any] = {name: each.prepare for name, each in conditioners.items()}
-    examples, held_out = data.examples(codec, recipe.codec, prepare, recipe.train.seed)
+    prepared = data.prepared(prepare, recipe.conditions, codec, recipe.codec)
+    examples, held_out = data.examples(codec, recipe.codec, prepared, recipe.train.seed)
     return Parts(recipe, model, examples, held_out, objective, host().load(host().modality(modality), "preview"))

@@ -18,11 +18,12 @@ from polydiff.data.encoded import EncodedCache, fingerprint
 from polydiff.data.examples import ExampleSet
 from polydiff.data.joined import Joined
 from polydiff.data.order import Order, permutation
+from polydiff.data.prepared import Prepared
 from polydiff.data.source import Source
 from polydiff.data.split import split
 from polydiff.errors import DataError
 from polydiff.plugins.host import host
-from polydiff.plugins.specs import AugmentationSpec, ModalitySpec, SourceSpec
+from polydiff.plugins.specs import AugmentationSpec, ConditionerSpec, ModalitySpec, SourceSpec
 from polydiff.recipe.build import build, build_source, complete
 from polydiff.recipe.component import Component
 from polydiff.recipe.schema import DataConfig
@@ -87,6 +88,31 @@ class TrainingData:
         if config.validation is not None:
             cache = self._cache(codec, made_from, self.held_source, (config.validation,))
         return examples, make(self.held_source, self.held_indices, cache=cache)
+
+    def prepared(
+        self,
+        prepare: Mapping[str, Callable[[Any], Any]],
+        conditions: Mapping[str, Component],
+        codec: Codec,
+        made_from: Component,
+    ) -> Mapping[str, Callable[[Any], Any]]:
+        """Have the raw values that conditioners make of files kept, too, where there is a `data.cache`.
+
+        Parameters
+        ----------
+        conditions, made_from
+            The conditioners and the codec as the resolved recipe has them.
+        """
+        if self.config.cache is None:
+            return prepare
+        cache, codec_is = Cache(Path(self.config.cache)), fingerprint(codec, made_from.flat())
+        plugins = {each.spec.name: str(each.plugin) for each in host().all(ConditionerSpec)}
+        kept: dict[str, Callable[[Any], Any]] = {}
+        for name, each in prepare.items():
+            component = conditions[name]
+            told = {"name": component.name, "options": component.options, "plugin": plugins[component.name]}
+            kept[name] = Prepared(cache, each, {**told, "modality": self.modality, "codec": codec_is})
+        return kept
 
     def _cache(
         self, codec: Codec, made_from: Component, source: Source, sources: Sequence[Component]

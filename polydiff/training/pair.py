@@ -86,7 +86,7 @@ def assemble_pair(recipe: PairRecipe) -> PairParts:
     model.codec.requires_grad_(False)
     model.codec.fit(data.contents(seed))
     codec, conditioner = copy.deepcopy((model.codec, model.conditioner))  # these stay on the CPU, where data are read
-    prepare = {model.fact: conditioner.prepare}
-    examples, held_out = data.examples(codec, recipe.codec, prepare, seed)
+    prepared = data.prepared({model.fact: conditioner.prepare}, recipe.conditions, codec, recipe.codec)
+    examples, held_out = data.examples(codec, recipe.codec, prepared, seed)
     draw = host().load(host().modality(recipe.modality), "preview")
     return PairParts(recipe, model, examples, held_out, draw)

@@ -107,7 +107,12 @@ def labelled(folder):
     (folder / "metadata.jsonl").write_text('{"file_name": "a/2.txt", "label": "c"}')
 
 
-@pytest.mark.parametrize("change", [changed, labelled])
+def attached(folder):
+    (folder / "n.wav").touch()
+    (folder / "metadata.jsonl").write_text('{"file_name": "a/2.txt", "n_file_name": "n.wav"}')
+
+
+@pytest.mark.parametrize("change", [changed, labelled, attached])
 def test_an_item_that_has_changed_is_made_anew(folder, tmp_path, change):
     first = examples(folder, tmp_path, shuffle=False)
     for position in range(5):
@@ -147,6 +152,21 @@ def test_a_content_that_a_condition_asks_for_is_read(folder, tmp_path):
         assert [made[position].conditions["content"] for position in range(2)] == [0, 2]
         assert made.codec.calls == calls
         assert made.source.reads == 2
+
+
+def test_a_fact_that_is_a_file_comes_back_as_its_path(folder, tmp_path):
+    attached(folder)
+    for calls in (6 - 1, 0):
+        made = examples(folder, tmp_path)
+        assert folder / "n.wav" in [made[position].conditions["n"] for position in range(6)]
+        assert made.codec.calls == calls
+    (folder / "n.wav").write_text("another")
+    again = examples(folder, tmp_path, on_error="stop", shuffle=False)
+    assert again[1].conditions["n"] == folder / "n.wav"
+    assert again.codec.calls == 1
+    (folder / "n.wav").unlink()
+    with pytest.raises(DataError, match=r"^a/2\.txt: cannot be opened: No such file"):
+        again[1]
 
 
 class Made:

@@ -99,3 +99,27 @@ def test_any_text_is_read_or_refused_with_its_line(tmp_path_factory, text):
 def test_a_malformed_table_is_refused_with_its_line(table, name, text, message):
     with pytest.raises(DataError, match=message):
         table(name, text)
+
+
+def test_columns_of_file_names_are_facts_that_are_files(table):
+    text = "file_name,sound_file_name,age,mask_file_name\na.png,sounds/007,3,\nb.png,4,,m.png\n"
+    first, second = table("metadata.csv", text)
+    assert (first.files, first.attributes) == ({"sound": PurePosixPath("sounds/007")}, {"age": 3})
+    assert second.files == {"sound": PurePosixPath("4"), "mask": PurePosixPath("m.png")}
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('"sound_file_name": "../a.wav"', r":1: sound_file_name '\.\./a\.wav' leads out of the folder"),
+        ('"sound_file_name": "/a.wav"', r":1: sound_file_name '/a\.wav' leads out of the folder"),
+        ('"sound_file_name": 3', r":1: there is no sound_file_name"),
+        ('"sound_file_name": "a.wav", "sound": 3', r":1: sound_file_name names a file for a fact that is told"),
+        ('"label_file_name": "a.wav"', r":1: label_file_name names a file for a fact that is told"),
+        ('"content_file_name": "a.wav"', r":1: content_file_name names a file"),
+        ('"_file_name": "a.wav"', r":1: _file_name names a file"),
+    ],
+)
+def test_names_of_files_that_are_none_are_refused(table, row, message):
+    with pytest.raises(DataError, match=message):
+        table("metadata.jsonl", f'{{"file_name": "a.png", {row}}}')

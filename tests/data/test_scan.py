@@ -158,3 +158,36 @@ def test_a_file_described_twice_is_refused(folder):
     root = folder("a.png", metadata__csv="file_name,label\na.png,y\n", metadata__jsonl=table)
     with pytest.raises(DataError, match=r"metadata\.jsonl:1: 'a\.png' is described again, after .*metadata\.csv:2"):
         scan(root, KINDS)
+
+
+def test_a_file_that_is_a_fact_is_found_beside_its_table(folder):
+    table = "file_name,sound_file_name,sketch_file_name\na.png,sounds/a.wav,sketches/a.png\n"
+    root = folder("sub/a.png", "sub/sounds/a.wav", "sub/sketches/a.png", "sub/b.png")
+    (root / "sub" / "metadata.csv").write_text(table)
+    result = scan(root, KINDS)
+    assert (names(result), result.unreadable) == (["sub/a.png", "sub/b.png"], [])  # a sketch is no item of its own
+    expected = {"sound": root / "sub/sounds/a.wav", "sketch": root / "sub/sketches/a.png"}
+    assert [file.attributes for file in result.found] == [expected, {}]
+
+
+def test_a_file_that_is_a_fact_and_described_is_an_item_too(folder):
+    root = folder("a.png", "b.png")
+    (root / "metadata.csv").write_text("file_name,before_file_name\nb.png,a.png\na.png,\n")
+    assert names(scan(root, KINDS)) == ["a.png", "b.png"]
+
+
+def test_an_item_whose_fact_is_no_file_of_the_folder_is_left_out(folder, tmp_path):
+    (tmp_path / "far.wav").touch()
+    root = folder("a.png", "b.png", "c.png")
+    (root / "far.wav").symlink_to(tmp_path / "far.wav")
+    (root / "metadata.csv").write_text("file_name,sound_file_name\na.png,far.wav\nb.png,none.wav\n")
+    result = scan(root, KINDS)
+    assert names(result) == ["c.png"]
+    table = root / "metadata.csv"
+    assert result.unreadable == [
+        f"a.png: its file 'far.wav' leads out of the folder ({table}:2)",
+        f"b.png: its file 'none.wav' is not there ({table}:3)",
+    ]
+    (root / "c.png").unlink()
+    with pytest.raises(DataError, match=r"none of its 2 files can be read; a\.png: its file 'far\.wav'"):
+        scan(root, KINDS)

@@ -30,7 +30,7 @@ class SoundTokens(Conditioner):
     """A token for every `patch` frames of a log-mel spectrogram, by a small transformer, and their mean as a vector.
 
     Of a sound longer than `duration` the start is taken; what lies after a shorter one is masked out. Raw values are
-    spectrograms, (frames, n_mels), of as many frames as the sound has.
+    spectrograms, (frames, n_mels), of as many frames as the sound has. A fact is a sound, or the path of one's file.
 
     Parameters
     ----------
@@ -106,9 +106,17 @@ class SoundTokens(Conditioner):
         return {**options, "center": float(every.mean()), "scale": float(every.std()) or 1.0, **given}
 
     def prepare(self, value: Any) -> NDArray[np.float32] | None:
-        """Make the spectrogram of a sound."""
+        """Make the spectrogram of a sound, or of a file's, whose channels are mixed.
+
+        Raises
+        ------
+        DataError
+            When the value is neither, or the file cannot be read.
+        """
         if value is None:
             return None
+        if isinstance(value, Path):
+            return self._read(value)
         if not all(hasattr(value, name) for name in ("rate", "frames", "samples")):
             raise DataError(f"conditioner 'sound' takes a sound, not {type(value).__name__}")
         levels, mask = self.mel.encode(value), self.mel.mask(value)
@@ -118,11 +126,16 @@ class SoundTokens(Conditioner):
 
     def parse(self, text: str) -> NDArray[np.float32]:
         """Read a file."""
-        path = Path(text).expanduser()
+        try:
+            return self._read(Path(text).expanduser())
+        except DataError as error:
+            raise UsageError(str(error)) from error
+
+    def _read(self, path: Path) -> NDArray[np.float32]:
         try:
             frames = self.prepare(Recording.whole(path, read_header(path), channels="mix"))
         except DataError as error:
-            raise UsageError(f"{text} {error}") from error
+            raise DataError(f"{path} {error}") from error
         assert frames is not None, "a sound that is none"
         return frames
 

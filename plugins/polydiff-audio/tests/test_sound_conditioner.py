@@ -51,6 +51,10 @@ def test_files_of_any_rate_are_read(sound, tmp_path):
     read = sound.parse(str(tmp_path / "tone.wav"))
     np.testing.assert_allclose(read, sound.prepare(wave), atol=1e-3)
     assert sound.describe(read) == "0.504 s"
+    np.testing.assert_array_equal(sound.prepare(tmp_path / "tone.wav"), read)
+    (tmp_path / "text.wav").write_text("no sound")
+    with pytest.raises(DataError, match=r"text\.wav .*"):
+        sound.prepare(tmp_path / "text.wav")
     with pytest.raises(UsageError, match=r"none\.wav"):
         sound.parse(str(tmp_path / "none.wav"))
     with pytest.raises(DataError, match="takes a sound, not int"):

@@ -22,12 +22,15 @@ from polydiff_pointcloud.subset import subset
 MEASURED = 256
 """Shapes from which the center and the scale are taken, spread evenly over the data."""
 
+POINTS = 128
+"""That are taken of a shape, unless the recipe says otherwise."""
+
 _WAVES = 8.0, 0.1
 """The longest and the shortest wavelength of the features, in units of the scale."""
 
 
 class Cloud(Conditioner):
-    """A token for each of at most `points` points of the shape; takes the fact `content`.
+    """A token for each of at most `points` points of the shape; takes the fact `content`, or the path of a file.
 
     A token is made of sines and cosines of its coordinates by a two-layer perceptron; the order of the points means
     nothing. `conditions: {content: {name: cloud, dropout: 0.2}}` trains a network that upsamples, and that
@@ -51,7 +54,7 @@ class Cloud(Conditioner):
     def __init__(
         self,
         *,
-        points: int = 128,
+        points: int = POINTS,
         center: list[float] | None = None,
         scale: float | None = None,
         width: int = 128,
@@ -88,7 +91,8 @@ class Cloud(Conditioner):
         given = {key: value for key, value in options.items() if value is not None}
         if "center" in given and "scale" in given:
             return dict(options)
-        clouds = [_points(value) for value in known_facts(source, name, MEASURED)]
+        points = given.get("points", POINTS)
+        clouds = [_points(value, points) for value in known_facts(source, name, MEASURED)]
         if not clouds:
             raise absent(source, name)
         every = np.concatenate(clouds).astype(np.float64)
@@ -96,10 +100,10 @@ class Cloud(Conditioner):
         return {**options, **measured, **given}
 
     def prepare(self, value: Any) -> list[list[float]] | None:
-        """Take the points of a cloud."""
+        """Take the points of a cloud, or of a file, whose coordinates are left as they are."""
         if value is None:
             return None
-        points = _points(value)
+        points = _points(value, self.points)
         chosen = points[subset(len(points), self.points)] if len(points) > self.points else points
         rows: list[list[float]] = chosen.tolist()
         return rows
@@ -107,7 +111,7 @@ class Cloud(Conditioner):
     def parse(self, text: str) -> list[list[float]]:
         """Read a file of points, or of a mesh, whose coordinates are those of the training data."""
         try:
-            return self.prepare(read_cloud(Path(text), Options(points=self.points, normalize="none"))) or []
+            return self.prepare(Path(text)) or []
         except DataError as error:
             raise UsageError(str(error)) from error
 
@@ -131,9 +135,11 @@ class Cloud(Conditioner):
         return Condition(tokens=torch.where(mask[..., None], tokens, torch.zeros_like(tokens)), mask=mask)
 
 
-def _points(value: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _points(value: Any, points: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    if isinstance(value, Path):
+        value = read_cloud(value, Options(points=points, normalize="none"))
     if not isinstance(value, PointCloud):
-        raise DataError(f"conditioner 'cloud' takes the fact 'content' of point clouds, not {type(value).__name__}")
+        raise DataError(f"conditioner 'cloud' takes a point cloud or its file, not {type(value).__name__}")
     if not len(value) or not np.isfinite(value.points).all():
         raise DataError("the cloud has no points, or some that are not finite")
     return value.points
