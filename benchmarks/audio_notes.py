@@ -37,7 +37,7 @@ class Notes:
 
 
 def notes(run: Path, samples: int = 500, seed: int = 0) -> None:
-    """Judge a run of the preset `synth-notes`: all timbres in turn, pitches uniform in the range trained on.
+    """Judge a run of the preset `synth-notes` or `notes-text`: all timbres in turn, pitches as in training.
 
     Every sound is heard from a 16-bit WAV file: the model's as `polydiff generate` writes them, and beside them real
     notes that neither the model nor the classifier was trained on, those after a round trip through the codec, and
@@ -54,12 +54,13 @@ def notes(run: Path, samples: int = 500, seed: int = 0) -> None:
     """
     options = load_recipe(run / "recipe.yaml").data.source.options
     listener = train_classifier(real(Synth(**options | {"count": LESSONS, "seed": LESSON_SEED})))
-    source = Synth(**options | {"count": samples, "seed": HELD_OUT_SEED})
-    held_out = real(source)
+    held_out = real(Synth(**options | {"count": samples, "seed": HELD_OUT_SEED}))
+    made = asked(run, Synth(**options | {"count": samples, "seed": ASKED_SEED}), seed)
     contestants = {
         "real, held out": held_out,
         "real, through the codec": replace(held_out, sounds=round_trip(held_out.sounds, polydiff.load(run).codec)),
-        "polydiff": asked(run, source, samples, seed),
+        "polydiff": made,
+        "polydiff, asked for another": shuffled(made),
         "noise": noise(held_out),
     }
     report(contestants, listener)
@@ -73,12 +74,22 @@ def real(source: Synth) -> Notes:
     return Notes(through_wav(example.content for example in examples), pitches, timbres)
 
 
-def asked(run: Path, source: Synth, samples: int, seed: int) -> Notes:
-    """Generate as `polydiff generate --label all --condition pitch=...` does."""
-    pitches = np.random.default_rng(ASKED_SEED).uniform(source.low, source.high, samples)
-    request = Request(count=samples, seed=seed, conditions={"label": "all", "pitch": pitches.tolist()})
-    sounds, records = generated(run, request)
-    return Notes(sounds, pitches, np.array([record["conditions"]["label"] for record in records]))
+def asked(run: Path, source: Synth, seed: int) -> Notes:
+    """Generate as `polydiff generate` does, by the facts that the model takes: a caption, or label and pitch."""
+    wanted = [source[i] for i in range(len(source))]
+    facts = load_recipe(run / "recipe.yaml").conditions
+    request = Request(
+        count=len(wanted), seed=seed, conditions={fact: [example.get(fact) for example in wanted] for fact in facts}
+    )
+    sounds, _ = generated(run, request)
+    pitches, timbres = ([example.get(fact) for example in wanted] for fact in ("pitch", "label"))
+    return Notes(sounds, np.array(pitches), np.array(timbres))
+
+
+def shuffled(notes: Notes) -> Notes:
+    """Take notes for what others should be: what an answer to any other question would score."""
+    order = np.random.default_rng(ASKED_SEED).permutation(len(notes.sounds))
+    return replace(notes, pitches=notes.pitches[order], timbres=notes.timbres[order])
 
 
 def noise(notes: Notes) -> Notes:

@@ -29,6 +29,8 @@ APERIODIC = 0.2
 LOUD = 30.0
 """Decibels below the loudest window within which a window counts."""
 
+_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
 
 def to_midi(hertz: float) -> float:
     """Give the MIDI number of a frequency: 69 is 440 Hz, and a semitone 1."""
@@ -38,6 +40,11 @@ def to_midi(hertz: float) -> float:
 def to_hertz(midi: float) -> float:
     """Give the frequency of a MIDI number, whole or not."""
     return 440 * 2 ** ((midi - 69) / 12)
+
+
+def note_name(midi: int) -> str:
+    """Name a key of a piano in scientific pitch notation: 69 is A4, 60 (the middle C) C4 and 61 C#4."""
+    return f"{_NAMES[midi % 12]}{midi // 12 - 1}"
 
 
 def pitch(samples: Samples, rate: int) -> float:

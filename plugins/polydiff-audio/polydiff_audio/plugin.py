@@ -70,6 +70,7 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
         ),
         presets=(
             PresetSpec("synth-notes", "polydiff_audio:presets/synth-notes.yaml", "notes by timbre and pitch, on a CPU"),
+            PresetSpec("notes-text", "polydiff_audio:presets/notes-text.yaml", "notes by text, on a CPU"),
             PresetSpec("speech-digits", "polydiff_audio:presets/speech-digits.yaml", "spoken digits, on a CPU"),
             PresetSpec("folder-16k", "polydiff_audio:presets/folder-16k.yaml", "your own recordings at 16 kHz"),
         ),

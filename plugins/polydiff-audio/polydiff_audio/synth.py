@@ -11,7 +11,7 @@ from polydiff.data.example import Example
 from polydiff.errors import UsageError
 from polydiff_audio.instruments import INSTRUMENTS, TIMBRES, Timbre
 from polydiff_audio.instruments.instrument import Wave
-from polydiff_audio.pitch import to_hertz
+from polydiff_audio.pitch import note_name, to_hertz
 from polydiff_audio.sound import Samples, Sound
 
 QUIETEST, LOUDEST = -18.0, -1.0
@@ -28,8 +28,9 @@ class Synth:
     """Notes of equally many instruments each, of pitches spread evenly, mono, each starting at once.
 
     The label is the timbre, the attribute `pitch` the MIDI number (69 is 440 Hz; fractions are between the keys), and
-    the caption says both: "a bell at 440.0 Hz". Loudness, brightness, decay and whatever else an instrument has differ
-    from note to note. Note i is a function of the seed and i.
+    the caption says both: "a bell at 440.0 Hz", or "a bell playing A4" where notes are keys of a piano. Loudness,
+    brightness, decay and whatever else an instrument has differ from note to note. Note i is a function of the seed
+    and i.
 
     Parameters
     ----------
@@ -45,6 +46,9 @@ class Synth:
         How long the notes are.
     seed
         Other seeds give other notes.
+    keys
+        Whether pitches are those of the keys of a piano: whole MIDI numbers, each as often, both ends of the range
+        among them.
 
     Raises
     ------
@@ -63,6 +67,7 @@ class Synth:
         rate: int = 8000,
         seconds: float = 1.0,
         seed: int = 0,
+        keys: bool = False,
     ) -> None:
         if count < 1:
             raise UsageError(f"count is {count}; a source needs at least 1 note")
@@ -75,6 +80,8 @@ class Synth:
             raise UsageError(f"seconds is {seconds:g}; a note needs at least {SHORTEST}")
         if seed < 0:
             raise UsageError(f"seed is {seed}; it must be at least 0")
+        if keys and math.ceil(low) > high:
+            raise UsageError(f"low={low:g} and high={high:g}: with keys, there must be a whole number between them")
         self.classes: Sequence[str] = timbres
         self.count = count
         self.timbres = timbres
@@ -82,6 +89,7 @@ class Synth:
         self.rate = rate
         self.frames = round(seconds * rate)
         self.seed = seed
+        self.keys = keys
 
     def __len__(self) -> int:
         return self.count
@@ -89,12 +97,13 @@ class Synth:
     def __getitem__(self, index: int) -> Example:
         """Play a note."""
         rng = np.random.default_rng((self.seed, index))
-        timbre, pitch = self.label(index), float(rng.uniform(self.low, self.high))
+        timbre, pitch = self.label(index), self._pitch(rng)
         frequency = to_hertz(pitch)
         wave = INSTRUMENTS[timbre](frequency, self.frames, self.rate, rng)
         sound = Sound(_finished(wave, rng.uniform(QUIETEST, LOUDEST), self.rate), self.rate)
         article = "an" if timbre[0] in "aeiou" else "a"
-        caption = f"{article} {timbre} at {frequency:.1f} Hz"
+        played = f"playing {note_name(round(pitch))}" if self.keys else f"at {frequency:.1f} Hz"
+        caption = f"{article} {timbre} {played}"
         return Example(sound, self.name(index), timbre, caption, {"pitch": pitch})
 
     def name(self, index: int) -> str:
@@ -104,6 +113,11 @@ class Synth:
     def label(self, index: int) -> Timbre:
         """Give the timbre."""
         return self.timbres[index % len(self.timbres)]
+
+    def _pitch(self, rng: np.random.Generator) -> float:
+        if self.keys:
+            return float(rng.integers(math.ceil(self.low), math.floor(self.high), endpoint=True))
+        return float(rng.uniform(self.low, self.high))
 
 
 def _finished(wave: Wave, peak: float, rate: int) -> Samples:

@@ -40,7 +40,12 @@ def recordings(tmp_path):
 
 @pytest.mark.parametrize(
     ("preset", "parameters"),
-    [("synth-notes", (7e6, 1.1e7)), ("speech-digits", (6e6, 9e6)), ("folder-16k", (7e6, 9e6))],
+    [
+        ("synth-notes", (7e6, 1.1e7)),
+        ("notes-text", (7e6, 1.1e7)),
+        ("speech-digits", (6e6, 9e6)),
+        ("folder-16k", (7e6, 9e6)),
+    ],
 )
 def test_a_preset_trains(preset, parameters, recordings, tmp_path):
     overrides = list(BRIEFLY)
@@ -61,4 +66,4 @@ def test_a_preset_trains(preset, parameters, recordings, tmp_path):
 
 
 def test_every_preset_is_tested():
-    assert {path.stem for path in PRESETS.iterdir()} == {"synth-notes", "speech-digits", "folder-16k"}
+    assert {path.stem for path in PRESETS.iterdir()} == {"synth-notes", "notes-text", "speech-digits", "folder-16k"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from polydiff_audio.instruments import TIMBRES
-from polydiff_audio.pitch import pitch, to_hertz
+from polydiff_audio.pitch import note_name, pitch, to_hertz
 from polydiff_audio.synth import Synth
 from scipy.stats import kstest
 
@@ -93,3 +93,15 @@ def test_options_out_of_range_are_refused(options, message):
 def test_the_highest_note_allowed_can_be_played():
     source = Synth(count=8, low=95.2, high=95.2, rate=8000, seconds=0.1)
     assert all(np.isfinite(source[i].content.samples).all() for i in range(8))
+
+
+def test_keys_of_a_piano_are_named():
+    source = Synth(count=400, low=59.5, high=61.0, keys=True, seconds=0.1)
+    notes = [source[i] for i in range(400)]
+    named = {60.0: "C4", 61.0: "C#4"}
+    assert {note.get("pitch") for note in notes} == set(named)
+    assert all(note.caption.endswith(f"{note.label} playing {named[note.get('pitch')]}") for note in notes)
+    assert 150 < sum(note.get("pitch") == 60 for note in notes) < 250
+    assert [note_name(midi) for midi in (21, 59, 69, 108)] == ["A0", "B3", "A4", "C8"]
+    with pytest.raises(UsageError, match=r"low=60\.2 and high=60\.8: with keys, there must be a whole number"):
+        Synth(low=60.2, high=60.8, keys=True)
