@@ -47,8 +47,6 @@ class LatentSet(EmbeddedBackbone):
     grids
         Voxels along each side of the grids in which the moments of a point's neighbours are taken, as further features;
         at least 2.
-    projections
-        The same for the cloud's projections on planes and axes: columns and slabs along each side, at least 2.
     head_width
         Channels of an attention head; divides `width` and `latent_width`.
     dropout
@@ -78,7 +76,6 @@ class LatentSet(EmbeddedBackbone):
         layers: int = 2,
         octaves: int = 6,
         grids: tuple[int, ...] = (8, 16, 32),
-        projections: tuple[int, ...] = (16, 32, 64),
         head_width: int = 32,
         dropout: float = 0.0,
         checkpoint: bool = False,
@@ -86,11 +83,11 @@ class LatentSet(EmbeddedBackbone):
     ) -> None:
         at_least(1, width=width, latents=latents, latent_width=latent_width, rounds=rounds, layers=layers)
         at_least(0, octaves=octaves)
-        at_least(2, grids=min(grids, default=2), projections=min(projections, default=2))
+        at_least(2, grids=min(grids, default=2))
         at_least(COORDINATES, data_channels=data_channels)
         super().__init__(data_channels, condition, latent_width)
         options = BlockOptions(head_width, attention_backend, dropout, checkpoint)
-        self.stem = PointStem(data_channels + condition.channels, width, octaves, grids, projections)
+        self.stem = PointStem(data_channels + condition.channels, width, octaves, grids)
         self.latents = nn.Parameter(LATENT_STD * torch.randn(latents, latent_width))
         self.rounds = nn.ModuleList(
             Round(width, latent_width, condition.tokens, layers, options) for _ in range(rounds)

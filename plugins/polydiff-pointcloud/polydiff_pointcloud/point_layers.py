@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from polydiff.errors import UsageError
 from polydiff.nn.convolution import zeroed
 from polydiff.nn.norm import AdaptiveLayerNorm
-from polydiff_pointcloud.surroundings import features_of, surroundings
+from polydiff_pointcloud.surroundings import FEATURES, surroundings
 
 COORDINATES = 3
 """The first channels of a cloud."""
@@ -51,25 +51,23 @@ class PointStem(nn.Module):
         Of the output.
     octaves
         See `fourier_features`.
-    grids, projections
+    grids
         See `surroundings`.
     """
 
-    def __init__(
-        self, channels: int, width: int, octaves: int, grids: Sequence[int] = (), projections: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, channels: int, width: int, octaves: int, grids: Sequence[int] = ()) -> None:
         super().__init__()
         self.octaves = octaves
-        self.grids, self.projections = tuple(grids), tuple(projections)
-        self.linear = nn.Linear(channels + 2 * COORDINATES * octaves + features_of(grids, projections), width)
+        self.grids = tuple(grids)
+        self.linear = nn.Linear(channels + 2 * COORDINATES * octaves + FEATURES * len(self.grids), width)
 
     def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
         """Map (B, channels, N) to (B, N, width); `real`, (B, N) bool, is false for padding."""
         points = x.transpose(1, 2)
         coordinates = points[..., :COORDINATES]
         features = [points, fourier_features(coordinates, self.octaves)]
-        if self.grids or self.projections:
-            features.append(surroundings(coordinates, self.grids, self.projections, real))
+        if self.grids:
+            features.append(surroundings(coordinates, self.grids, real))
         out: Tensor = self.linear(torch.cat(features, -1))
         return out
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -42,60 +41,51 @@ def unit_cube(coordinates: Tensor, real: Tensor | None = None) -> Tensor:
 class Voxels:
     """A grid of `resolution`^3 voxels whose outermost centres lie on the faces of [-1, 1]^3, and points in it.
 
-    Or, along two axes alone, `resolution`^2 columns through the cube, and along one, `resolution` slabs of it.
-
     Attributes
     ----------
-    shape
-        Voxels along each side, at least 2; (1, R) for slabs.
+    resolution
+        Voxels along each side, at least 2.
     index
-        (B N,) int64: the voxel nearest to each point, of B times their number.
+        (B N,) int64: the voxel nearest to each point, of B `resolution`^3.
     weight
         (B N, 1) float32: 1, and 0 for padding.
     places
-        (B, 1, 1, N, 3), or (B, 1, N, 2), in [-1, 1], the last axis first, as `grid_sample` reads them.
+        (B, 1, 1, N, 3) in [-1, 1], z, y and x, as `grid_sample` reads them.
     """
 
-    shape: tuple[int, ...]
+    resolution: int
     index: Tensor
     weight: Tensor
     places: Tensor
 
     @classmethod
-    def of(
-        cls, cube: Tensor, resolution: int, real: Tensor | None = None, *, axes: tuple[int, ...] = (0, 1, 2)
-    ) -> Voxels:
+    def of(cls, cube: Tensor, resolution: int, real: Tensor | None = None) -> Voxels:
         """Divide the cube around points, (B, N, 3) in [-1, 1]; `real`, (B, N) bool, tells them from padding."""
-        along = cube[..., axes]
-        index = torch.arange(len(cube), device=cube.device)[:, None]
-        for axis in ((along + 1) / 2 * (resolution - 1)).round().long().unbind(2):
-            index = index * resolution + axis
-        weight = cube.new_ones(index.numel(), 1) if real is None else real.to(cube.dtype).view(-1, 1)
-        shape = (resolution,) * len(axes)
-        if len(axes) == 1:  # `grid_sample` knows of no line
-            along, shape = torch.cat((torch.zeros_like(along), along), 2), (1, resolution)
-        places = along.flip(2).view(len(cube), *(1,) * (len(shape) - 1), -1, len(shape))
-        return cls(shape, index.flatten(), weight, places)
+        x, y, z = ((cube + 1) / 2 * (resolution - 1)).round().long().unbind(2)
+        first = resolution**3 * torch.arange(len(cube), device=cube.device)[:, None]
+        index = (first + (x * resolution + y) * resolution + z).flatten()
+        weight = cube.new_ones(len(index), 1) if real is None else real.to(cube.dtype).view(-1, 1)
+        return cls(resolution, index, weight, cube.flip(2)[:, None, None])
 
     def total(self, h: Tensor) -> Tensor:
-        """Add up features of points, (B, N, C), in each voxel: (B, C, *shape)."""
+        """Add up features of points, (B, N, C), in each voxel: (B, C, R, R, R)."""
         return self._grid(self._total(h), len(h))
 
     def mean(self, h: Tensor) -> Tensor:
-        """Average features of points, (B, N, C), in each voxel: (B, C, *shape), 0 where there is no point."""
+        """Average features of points, (B, N, C), in each voxel: (B, C, R, R, R), 0 where there is no point."""
         count = self._total(torch.ones_like(h[..., :1]))
         return self._grid(self._total(h) / count.clamp(min=1), len(h))
 
     def _total(self, h: Tensor) -> Tensor:
-        """Add up (B, N, C) to (B `shape`, C) float32."""
+        """Add up (B, N, C) to (B R^3, C) float32."""
         batch, _, width = h.shape
-        total = self.weight.new_zeros(batch * math.prod(self.shape), width)
+        total = self.weight.new_zeros(batch * self.resolution**3, width)
         return total.index_add(0, self.index, h.flatten(0, 1) * self.weight)
 
     def _grid(self, rows: Tensor, batch: int) -> Tensor:
-        return rows.view(batch, *self.shape, -1).movedim(-1, 1).contiguous()
+        return rows.view(batch, *(self.resolution,) * 3, -1).permute(0, 4, 1, 2, 3).contiguous()
 
     def gather(self, grid: Tensor) -> Tensor:
-        """Interpolate a grid, (B, C, *shape), at each point: (B, N, C) float32, whatever the precision of the grid."""
+        """Interpolate a grid, (B, C, R, R, R), at each point: (B, N, C) float32, whatever the precision of the grid."""
         values = nn.functional.grid_sample(grid.float(), self.places, align_corners=True, padding_mode="border")
-        return values.flatten(2).transpose(1, 2)
+        return values[:, :, 0, 0].transpose(1, 2)
