@@ -67,7 +67,7 @@ def test_a_weaker_model_goes_by_its_folder(model, unlabelled, tmp_path, monkeypa
         ("{name: apg, scale: much}", 2, "apg.scale: must be a number, not the text 'much'"),
         ("{name: apg, scale: 4, denoiser: x}", 2, "the engine sets this itself"),
         ("[cfg, apg]", 2, "--guidance takes NAME or '{name: NAME, option: value}'"),
-        ("{name: apg", 3, "--guidance"),
+        ("{name: apg", 2, "--guidance"),
         ("nan", 2, "the guidance scale is nan; it must be finite"),
         ("{name: energy, scale: 1}", 2, "energy.score: a function, which no recipe can give"),
         ("{name: perturbed-attention, scale: 2}", 2, "needs a network with self-attention"),

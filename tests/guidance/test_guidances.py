@@ -58,7 +58,8 @@ def made(name, oracle, **options):
 def test_all_are_covered():
     assert {entry.spec.name for entry in host().all(GuidanceSpec) if ":" in entry.spec.target} >= set(ALL)
     engine = {e.spec.name for e in host().all(GuidanceSpec) if e.spec.target.startswith("polydiff.")}
-    assert engine == set(ALL)
+    by_pair = {"pair"}  # tried where pairs are trained: tests/training/test_pair_training.py
+    assert engine == {*ALL} | by_pair
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -164,6 +164,6 @@ def test_the_conditioner_measures_the_data_and_reads_files(parts, half):
     assert conditioner.describe(read) == "16 points"
     with pytest.raises(UsageError, match=r"none\.ply"):
         conditioner.parse("none.ply")
-    with pytest.raises(DataError, match="point clouds, not int"):
+    with pytest.raises(DataError, match="a point cloud or its file, not int"):
         conditioner.prepare(3)
     assert conditioner.prepare(None) is None
