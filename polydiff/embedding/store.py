@@ -40,5 +40,5 @@ def write(path: Path, names: Sequence[str], vectors: Tensor) -> None:
         files.write(path, save({"embeddings": vectors.contiguous()}, {"names": json.dumps(list(names))}))
         return
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, embeddings=vectors.numpy(), names=np.array(names, dtype=np.str_))
+    np.savez(buffer, embeddings=vectors.numpy(), names=np.array(names, dtype=np.str_))
     files.write(path, buffer.getvalue())

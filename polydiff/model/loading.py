@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from torch import Tensor, nn
 
@@ -13,6 +15,9 @@ from polydiff.model.bounded import building
 from polydiff.model.codec_model import CodecModel
 from polydiff.model.model import Model
 from polydiff.model.pair import Pair
+
+Config = TypeVar("Config")
+Built = TypeVar("Built")
 
 
 def load(path: str | Path) -> Model:
@@ -25,47 +30,23 @@ def load(path: str | Path) -> Model:
     PluginError
         When the model needs a plugin that is missing or broken.
     """
-    folder = model_folder.find(path)
-    digests = model_folder.verify(folder)
-    weights = model_folder.read_weights(folder / model_folder.WEIGHTS)
-    try:
-        config = model_folder.read_config(folder)
-        with building(folder / model_folder.CONFIG, weights):
-            model = Model.from_config(config)
-    except RecipeError as error:
-        raise ModelError(str(error)) from error
-    _give(model, weights, folder)
-    model.folder, model.sha256 = folder, digests[model_folder.WEIGHTS]
+    model, saved = _built(path, model_folder.read_config, Model.from_config)
+    _give(model, saved)
+    model.folder, model.sha256 = saved.folder, saved.sha256
     return model.eval()
 
 
 def load_codec(path: str | Path) -> CodecModel:
     """Load the folder of a trained codec, or that of its run folder; raises as `load` does."""
-    folder = model_folder.find(path)
-    model_folder.verify(folder)
-    weights = model_folder.read_weights(folder / model_folder.WEIGHTS)
-    try:
-        config = model_folder.read_codec_config(folder)
-        with building(folder / model_folder.CONFIG, weights):
-            model = CodecModel.from_config(config)
-    except RecipeError as error:
-        raise ModelError(str(error)) from error
-    _give(model.codec, weights, folder)
+    model, saved = _built(path, model_folder.read_codec_config, CodecModel.from_config)
+    _give(model.codec, saved)
     return model.eval()
 
 
 def load_pair(path: str | Path) -> Pair:
     """Load the folder of a contrastive pair, or that of its run folder; raises as `load` does."""
-    folder = model_folder.find(path)
-    model_folder.verify(folder)
-    weights = model_folder.read_weights(folder / model_folder.WEIGHTS)
-    try:
-        config = model_folder.read_pair_config(folder)
-        with building(folder / model_folder.CONFIG, weights):
-            pair = Pair.from_config(config)
-    except RecipeError as error:
-        raise ModelError(str(error)) from error
-    _give(pair, weights, folder)
+    pair, saved = _built(path, model_folder.read_pair_config, Pair.from_config)
+    _give(pair, saved)
     return pair.eval()
 
 
@@ -74,11 +55,36 @@ def is_pair(path: str | Path) -> bool:
     return model_folder.kind_of(model_folder.find(path)) == "contrastive"
 
 
-def _give(module: nn.Module, weights: Mapping[str, Tensor], folder: Path) -> None:
-    problem = _mismatch(weights, module.state_dict())
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """The weights in a model folder, and their digest."""
+
+    folder: Path
+    weights: Mapping[str, Tensor]
+    sha256: str
+
+
+def _built(
+    path: str | Path, read_config: Callable[[Path], Config], from_config: Callable[[Config], Built]
+) -> tuple[Built, _Saved]:
+    """Build what a folder describes, without its weights."""
+    folder = model_folder.find(path)
+    digests = model_folder.verify(folder)
+    weights = model_folder.read_weights(folder / model_folder.WEIGHTS)
+    try:
+        config = read_config(folder)
+        with building(folder / model_folder.CONFIG, weights):
+            built = from_config(config)
+    except RecipeError as error:
+        raise ModelError(str(error)) from error
+    return built, _Saved(folder, weights, digests[model_folder.WEIGHTS])
+
+
+def _give(module: nn.Module, saved: _Saved) -> None:
+    problem = _mismatch(saved.weights, module.state_dict())
     if problem:
-        raise ModelError(f"{folder / model_folder.WEIGHTS} does not fit {model_folder.CONFIG}: {problem}")
-    module.load_state_dict(weights)
+        raise ModelError(f"{saved.folder / model_folder.WEIGHTS} does not fit {model_folder.CONFIG}: {problem}")
+    module.load_state_dict(saved.weights)
 
 
 def _mismatch(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str | None:
