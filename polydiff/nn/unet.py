@@ -19,6 +19,7 @@ from polydiff.nn.block import Block, BlockOptions
 from polydiff.nn.convolution import convolution, zeroed
 from polydiff.nn.embedded import EmbeddedBackbone
 from polydiff.nn.grid import check_grid
+from polydiff.nn.layout import Layout
 from polydiff.nn.norm import group_norm
 from polydiff.nn.resampling import Downsample, Upsample
 
@@ -79,6 +80,8 @@ class UNet(EmbeddedBackbone):
         Whether activations and weights lie channels-last in memory, in two and three dimensions.
     patch
         Positions along each side of the data's grid that stand as one in the first level's.
+    layout
+        Rounds in which every position of the first level asks the tokens what belongs there; see `Layout`.
     stem, head
         (dimension, width, to) -> module, from the input's channels to the first level's and from these to the data's.
     down, up
@@ -87,7 +90,7 @@ class UNet(EmbeddedBackbone):
     Raises
     ------
     UsageError
-        When a level's width does not divide into heads, or tokens are given no attention.
+        When a level's width does not divide into heads, tokens are given no attention, or a layout no tokens.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class UNet(EmbeddedBackbone):
         embedding: int,
         channels_last: bool = False,
         patch: int = 1,
+        layout: int = 0,
         stem: Callable[[int, int, int], nn.Module] = convolution,
         head: Callable[[int, int, int], nn.Module] = head,
         down: Resampling = Downsample,
@@ -109,6 +113,8 @@ class UNet(EmbeddedBackbone):
         super().__init__(data_channels, condition, embedding)
         if condition.tokens and not any(level.attention for level in levels):
             raise UsageError("the condition has tokens, but no level of the U-Net has attention to attend to them")
+        if layout and not condition.tokens:
+            raise UsageError("layout asks the condition's tokens, but the condition has none; leave layout out")
         _check_heads({level.width for level in levels if level.attention}, options.head_width)
         first, last = levels[0], levels[-1]
         steps = [(above.width, below.width, below.factor) for above, below in itertools.pairwise(levels)]
@@ -127,6 +133,9 @@ class UNet(EmbeddedBackbone):
             build = partial(block, to=level.width, attention=level.attention)
             self.down.append(_Down(way_in, [build(level.width) for _ in range(level.blocks)]))
             self.up.append(_Up([build(2 * level.width) for _ in range(level.blocks + 1)], way_out))
+        self.layout = None
+        if layout:
+            self.layout = Layout(dimension, first.width, condition.tokens, layout, backend=options.attention_backend)
         middle = partial(block, last.width, last.width)
         self.middle = nn.ModuleList([middle(attention=last.attention), middle(attention=False)])
         self.attention_layers = number_attentions(self)
@@ -138,13 +147,16 @@ class UNet(EmbeddedBackbone):
         embedding = self.embed(log_snr, cond)
         h = self.with_channels(x, cond).contiguous(memory_format=self.memory_format)
         skips: list[Tensor] = []
-        for level in self.down:
-            skips += level(h, embedding, cond)
+        for down in cast(Sequence[_Down], self.down):
+            h = down.enter(h)
+            if not skips and self.layout is not None and cond.tokens is not None:
+                h = self.layout(h, cond.tokens, cond.mask)
+            skips += down(h, embedding, cond)
             h = skips[-1]
         for block in self.middle:
             h = block(h, embedding, cond)
-        for level in reversed(cast(Sequence[_Up], self.up)):
-            h = level(h, embedding, cond, [skips.pop() for _ in level.blocks])
+        for up in reversed(cast(Sequence[_Up], self.up)):
+            h = up(h, embedding, cond, [skips.pop() for _ in up.blocks])
         return h.contiguous()
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
@@ -153,7 +165,7 @@ class UNet(EmbeddedBackbone):
 
 
 class _Down(nn.Module):
-    """A level on the way down, giving the outputs of its stem or down-sampling and of each of its blocks."""
+    """A level on the way down: `enter` is its stem or down-sampling, of whose output it gives that and each block's."""
 
     def __init__(self, enter: nn.Module, blocks: Iterable[Block]) -> None:
         super().__init__()
@@ -161,7 +173,7 @@ class _Down(nn.Module):
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, h: Tensor, embedding: Tensor, cond: Condition) -> list[Tensor]:
-        outputs = [self.enter(h)]
+        outputs = [h]
         for block in self.blocks:
             outputs.append(block(outputs[-1], embedding, cond))
         return outputs

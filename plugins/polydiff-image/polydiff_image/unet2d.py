@@ -34,6 +34,9 @@ class UNet2D(UNet):
         Residual blocks of each level on the way down; there is one more on the way up.
     attention
         Levels at which attention stands; -1 is the coarsest, -2 the one above.
+    layout
+        Rounds in which every position asks the condition's tokens what belongs there before it sees the picture, so
+        that a sentence about places is learned many times as fast. 0: none.
     head_width
         Channels of an attention head; divides the width of every level with attention.
     dropout
@@ -61,6 +64,7 @@ class UNet2D(UNet):
         patch: int = 1,
         blocks: int = 2,
         attention: tuple[int, ...] = (-1,),
+        layout: int = 0,
         head_width: int = 32,
         dropout: float = 0.0,
         checkpoint: bool = False,
@@ -71,6 +75,8 @@ class UNet2D(UNet):
         _positive(blocks=blocks, head_width=head_width)
         if not 0 <= dropout < 1:
             raise UsageError(f"dropout is {dropout}; it lies in [0, 1)")
+        if layout < 0:
+            raise UsageError(f"layout is {layout}; it is at least 0")
         attended = _levels(attention, len(multipliers))
         super().__init__(
             2,
@@ -81,6 +87,7 @@ class UNet2D(UNet):
             embedding=4 * channels,
             channels_last=channels_last,
             patch=patch,
+            layout=layout,
             stem=partial(_stem, patch=patch),
             head=partial(_head, patch=patch),
         )

@@ -58,6 +58,7 @@ def test_attention_stands_at_the_levels_asked_for(attention, expected):
         ({"multipliers": ()}, "multipliers must be at least 1"),
         ({"multipliers": (1, 0)}, "multipliers must be at least 1"),
         ({"blocks": 0}, "blocks must be at least 1"),
+        ({"layout": -1}, "layout is -1; it is at least 0"),
         ({"head_width": 0}, "head_width must be at least 1"),
         ({"head_width": 5}, "head_width 5 does not divide the widths with attention, 16; 4 does"),
         ({"dropout": 1.0}, r"dropout is 1.0; it lies in \[0, 1\)"),
