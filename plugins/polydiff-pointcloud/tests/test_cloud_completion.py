@@ -102,7 +102,7 @@ def test_what_cannot_be_asked_is_refused(models, half, tmp_path, capsys, command
     plain = str(models / "plain")
     for arguments, code, message in (
         ([plain, path, "--points", "64", "--keep", "64"], 2, "64 given points of 64 leave nothing"),
-        ([plain, str(tmp_path / "none.ply")], 3, "none.ply: cannot be opened: No such file"),
+        ([plain, str(tmp_path / "none.ply")], 3, "none.ply: there is no such file"),
         ([plain, path, "--label", "tabel"], 2, "did you mean 'table'"),
         ([plain, path, "--format", "stl"], 2, "did you mean 'mesh-stl'"),
         ([str(tmp_path), path], 5, str(tmp_path)),

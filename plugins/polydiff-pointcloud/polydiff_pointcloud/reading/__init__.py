@@ -96,6 +96,8 @@ def read_cloud(path: Path, options: Options = DEFAULT) -> PointCloud:
         When it cannot be read; the message begins with its path.
     """
     try:
+        if not path.exists():
+            raise DataError("there is no such file")
         if path.suffix.lower() not in SUFFIXES:
             raise DataError(f"is no file of a kind that is read: {', '.join(sorted(SUFFIXES))}")
         check(path, options, path.parent)
