@@ -127,15 +127,15 @@ class UNet(EmbeddedBackbone):
         enter += [down(dimension, width, to, factor) for width, to, factor in steps]
         leave = [head(dimension, first.width, data_channels)]
         leave += [up(dimension, width, to, factor) for to, width, factor in steps]
+        layouts: list[Layout | None] = [None] * len(levels)
+        if layout:
+            layouts[0] = Layout(dimension, first.width, condition.tokens, layout, backend=options.attention_backend)
         self.down = nn.ModuleList()
         self.up = nn.ModuleList()
-        for level, way_in, way_out in zip(levels, enter, leave, strict=True):
+        for level, way_in, asked, way_out in zip(levels, enter, layouts, leave, strict=True):
             build = partial(block, to=level.width, attention=level.attention)
-            self.down.append(_Down(way_in, [build(level.width) for _ in range(level.blocks)]))
+            self.down.append(_Down(way_in, asked, [build(level.width) for _ in range(level.blocks)]))
             self.up.append(_Up([build(2 * level.width) for _ in range(level.blocks + 1)], way_out))
-        self.layout = None
-        if layout:
-            self.layout = Layout(dimension, first.width, condition.tokens, layout, backend=options.attention_backend)
         middle = partial(block, last.width, last.width)
         self.middle = nn.ModuleList([middle(attention=last.attention), middle(attention=False)])
         self.attention_layers = number_attentions(self)
@@ -147,16 +147,13 @@ class UNet(EmbeddedBackbone):
         embedding = self.embed(log_snr, cond)
         h = self.with_channels(x, cond).contiguous(memory_format=self.memory_format)
         skips: list[Tensor] = []
-        for down in cast(Sequence[_Down], self.down):
-            h = down.enter(h)
-            if not skips and self.layout is not None and cond.tokens is not None:
-                h = self.layout(h, cond.tokens, cond.mask)
-            skips += down(h, embedding, cond)
+        for level in self.down:
+            skips += level(h, embedding, cond)
             h = skips[-1]
         for block in self.middle:
             h = block(h, embedding, cond)
-        for up in reversed(cast(Sequence[_Up], self.up)):
-            h = up(h, embedding, cond, [skips.pop() for _ in up.blocks])
+        for level in reversed(cast(Sequence[_Up], self.up)):
+            h = level(h, embedding, cond, [skips.pop() for _ in level.blocks])
         return h.contiguous()
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
@@ -165,14 +162,18 @@ class UNet(EmbeddedBackbone):
 
 
 class _Down(nn.Module):
-    """A level on the way down: `enter` is its stem or down-sampling, of whose output it gives that and each block's."""
+    """A level on the way down, giving the outputs of its stem or down-sampling, with a layout, and of each block."""
 
-    def __init__(self, enter: nn.Module, blocks: Iterable[Block]) -> None:
+    def __init__(self, enter: nn.Module, layout: Layout | None, blocks: Iterable[Block]) -> None:
         super().__init__()
         self.enter = enter
+        self.layout = layout
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, h: Tensor, embedding: Tensor, cond: Condition) -> list[Tensor]:
+        h = self.enter(h)
+        if self.layout is not None and cond.tokens is not None:
+            h = self.layout(h, cond.tokens, cond.mask)
         outputs = [h]
         for block in self.blocks:
             outputs.append(block(outputs[-1], embedding, cond))
