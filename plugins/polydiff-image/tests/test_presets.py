@@ -34,7 +34,7 @@ def test_a_preset_fits_together(preset, parameters, photos):
     recipe = resolve(load_recipe(PRESETS / f"{preset}.yaml", overrides))
     codec = build(CodecSpec, recipe.codec, modality="image")
     source = build(SourceSpec, recipe.data.source, modality="image")
-    dims = ConditionDims(vector=8, tokens=8 if "layout" in recipe.backbone.options else 0)
+    dims = ConditionDims(vector=8, tokens=8 if recipe.backbone.options["layout"] else 0)
     backbone = build(BackboneSpec, recipe.backbone, data_channels=codec.channels, condition=dims)
     backbone.check_shape(codec.shape)
     for change in recipe.data.augment:
