@@ -81,7 +81,8 @@ class UNet(EmbeddedBackbone):
     patch
         Positions along each side of the data's grid that stand as one in the first level's.
     layout
-        Rounds in which every position of the first level asks the tokens what belongs there; see `Layout`.
+        Rounds in which every position of the first level with attention asks the tokens what belongs there; see
+        `Layout`.
     stem, head
         (dimension, width, to) -> module, from the input's channels to the first level's and from these to the data's.
     down, up
@@ -129,7 +130,9 @@ class UNet(EmbeddedBackbone):
         leave += [up(dimension, width, to, factor) for to, width, factor in steps]
         layouts: list[Layout | None] = [None] * len(levels)
         if layout:
-            layouts[0] = Layout(dimension, first.width, condition.tokens, layout, backend=options.attention_backend)
+            attending = [level.attention for level in levels].index(True)
+            width = levels[attending].width
+            layouts[attending] = Layout(dimension, width, condition.tokens, layout, backend=options.attention_backend)
         self.down = nn.ModuleList()
         self.up = nn.ModuleList()
         for level, way_in, asked, way_out in zip(levels, enter, layouts, leave, strict=True):

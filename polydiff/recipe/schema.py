@@ -190,6 +190,7 @@ class ObjectiveConfig(Config):
 
     times: Times = Component("uniform")
     weighting: Weighting = Component("constant")
+    balanced: bool = False
     drop_all: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 

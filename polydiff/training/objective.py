@@ -106,6 +106,12 @@ def stratified(jitter: Tensor, stratum: Tensor, strata: int) -> Tensor:
     return ((stratum + jitter) / strata).clamp(max=BELOW_ONE)
 
 
+def training_quantiles(seed: int, positions: Tensor, batch: int) -> Tensor:
+    """Give the quantiles of samples' training times, (B,) float64 in (0, 1), by their positions in the run."""
+    jitter = Seeds(seed, positions).uniform((), stream=TRAIN_TIME)
+    return stratified(jitter, positions % batch, batch)
+
+
 class TrainingLoss(nn.Module):
     """The loss of a batch, as the one `forward` that a parallel strategy wraps.
 
@@ -164,8 +170,7 @@ class TrainingLoss(nn.Module):
         positions = positions.cpu()  # a parallel strategy moves every tensor that it is given
         seeds = Seeds(self.seed, positions)
         denoiser = self.model.denoiser
-        u = stratified(seeds.uniform((), stream=TRAIN_TIME), positions % self.batch, self.batch)
-        t = self.objective.times(u, denoiser.schedule)
+        t = self.objective.times(training_quantiles(self.seed, positions, self.batch), denoiser.schedule)
         eps = seeds.normal(x0.shape[1:], stream=TRAIN_NOISE, device=x0.device, dtype=x0.dtype)
         cond = self.objective.condition(self.model, self._drop(conditions, seeds), seeds)
         return self.objective.losses(denoiser, x0, t, eps, cond, mask)

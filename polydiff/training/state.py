@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from polydiff.errors import ModelError
 from polydiff.training import checkpoint
+from polydiff.training.balance import Balance
 from polydiff.training.ema import EMA
 from polydiff.training.sharding import local, rows
 from polydiff.training.stored import StoredTensors
@@ -71,12 +72,21 @@ class Progress:
 
 @dataclass(slots=True)
 class TrainState:
-    """The model, its average, its optimiser and the run's progress; random generators have no state to keep."""
+    """The model, its average, its optimiser and the run's progress; random generators have no state to keep.
+
+    Attributes
+    ----------
+    scaler
+        Of gradients in 16-mixed.
+    balance
+        Of noise levels, where they are to count alike.
+    """
 
     model: nn.Module
     ema: EMA[Any]
     optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler | None
+    scaler: torch.amp.GradScaler | None = None
+    balance: Balance | None = None
     progress: Progress = field(default_factory=Progress)
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
@@ -93,6 +103,7 @@ class TrainState:
             "progress": asdict(self.progress),
             "ema_updates": self.ema.updates,
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
+            "balance": None if self.balance is None else asdict(self.balance),
         }
 
     def load(self, path: Path) -> None:
@@ -112,6 +123,8 @@ class TrainState:
             self.ema.updates = state["ema_updates"]
             if self.scaler is not None and state["scaler"]:
                 self.scaler.load_state_dict(state["scaler"])
+            if self.balance is not None:
+                self.balance = Balance(**state["balance"])
         except (KeyError, TypeError) as error:
             raise ModelError(f"{path / checkpoint.STATE}: not the state of a run") from error
 

@@ -14,10 +14,12 @@ from torch import Tensor
 
 from polydiff.data.examples import Batch, ExampleSet
 from polydiff.errors import PolydiffError
-from polydiff.recipe.schema import TrainConfig
+from polydiff.recipe.schema import Recipe, TrainConfig
 from polydiff.training.assemble import AnyParts
+from polydiff.training.balance import Balance
 from polydiff.training.compilation import compile_network
 from polydiff.training.ema import EMA
+from polydiff.training.objective import training_quantiles
 from polydiff.training.optimizer import adamw, learning_rate
 from polydiff.training.order import listed, name_at
 from polydiff.training.processes import Processes
@@ -81,6 +83,8 @@ class Stepper:
             self.optimizer.step()
             self.state.ema.update()
             self.state.progress.bad = 0
+            if self.state.balance is not None:
+                self._note(self.state.balance, losses.flatten(), batches)
         else:
             self._skip(losses.flatten(), batches)
         self.optimizer.zero_grad()
@@ -91,8 +95,19 @@ class Stepper:
         batch = batch.to(self.processes.fabric.device, non_blocking=True)
         with self.processes.fabric.no_backward_sync(self.loss, enabled=parts_left > 0):
             losses: Tensor = self.loss(batch.x, batch.conditions, batch.positions, batch.mask)
-            self.processes.fabric.backward(losses.mean() / self.config.accumulate)
+            weighted = losses if self.state.balance is None else losses * self._weights(self.state.balance, batch)
+            self.processes.fabric.backward(weighted.mean() / self.config.accumulate)
         return losses.detach()
+
+    def _weights(self, balance: Balance, batch: Batch) -> Tensor:
+        return balance.weights(self._quantiles(batch)).to(batch.x)
+
+    def _note(self, balance: Balance, losses: Tensor, batches: list[Batch]) -> None:
+        u = torch.cat([self._quantiles(batch) for batch in batches])
+        balance.add(self.processes.total(balance.note(u, losses)))
+
+    def _quantiles(self, batch: Batch) -> Tensor:
+        return training_quantiles(self.config.seed, batch.positions.cpu(), self.config.batch)
 
     def _skip(self, losses: Tensor, batches: list[Batch]) -> None:
         """Count a step whose loss or gradient is not finite; every process comes to the same decision."""
@@ -129,7 +144,8 @@ def stepper(parts: AnyParts, processes: Processes) -> Stepper:
     fused = scaler is None and fabric.device.type in {"cpu", "cuda"}
     wrapped_loss = fabric.setup_module(loss)
     optimizer = adamw(loss, config.optimizer, fused=fused)
-    state = TrainState(model, average, optimizer, scaler)
+    balance = Balance() if isinstance(parts.recipe, Recipe) and parts.recipe.objective.balanced else None
+    state = TrainState(model, average, optimizer, scaler, balance)
     return Stepper(processes, config, state, parts.examples, wrapped_loss, fabric.setup_optimizers(optimizer))
 
 

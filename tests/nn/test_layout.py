@@ -63,18 +63,18 @@ def test_a_unet_with_a_layout_goes_without_its_tokens_to_the_bit(randomised):
             2,
             3,
             ConditionDims(tokens=5),
-            [Level(8, 1, attention=True)],
+            [Level(4, 1), Level(8, 1, attention=True)],
             BlockOptions(head_width=8),
             embedding=16,
             layout=2,
         )
     )
-    (words, mask), x, log_snr = tokens(), torch.randn(3, 3, 4, 3), torch.zeros(3)
+    (words, mask), x, log_snr = tokens(), torch.randn(3, 3, 8, 6), torch.zeros(3)
     given = net(x, log_snr, Condition(tokens=words, mask=mask))
     plain = net(x, log_snr)
     assert torch.equal(given[2], plain[2])
     assert (given[0] - plain[0]).abs().max() > 1e-3
-    net.down[0].layout = None
+    net.down[1].layout = None
     assert torch.equal(net(x, log_snr), plain)
 
 

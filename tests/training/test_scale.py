@@ -129,20 +129,24 @@ def test_sharded_run_equals_the_unsharded_one_and_goes_on_from_anywhere(ranks, t
 EQUAL = (
     *FIXED, "train.steps=50", "train.clip=null", "train.checkpoint={every: 1, keep: 50}", "train.validation.every=50"
 )  # fmt: skip
+BALANCED = (*EQUAL, "objective.balanced=true")
 
 
 def assert_equal_on_several(several):
     """Hold a run on two processes to one that takes the same two parts of each step one after the other."""
-    one("toy.yaml", *EQUAL, "train.accumulate=2", "--out", "one")
+    one("toy.yaml", *BALANCED, "train.accumulate=2", "--out", "one")
     assert_close(gradients(several), gradients("one"), 1e-6)
     assert any(gradient.abs().max() > 1e-2 for gradient in gradients("one").values())
     assert losses_of(several) == pytest.approx(losses_of("one"), abs=1e-4)
     assert 50 in losses_of(several)
+    balances = [checkpoint.read_state(Path(run) / "checkpoints/step-00000050")["balance"] for run in (several, "one")]
+    assert balances[0]["samples"] == balances[1]["samples"]
+    assert balances[0]["losses"] == pytest.approx(balances[1]["losses"], rel=1e-3)
 
 
 @pytest.mark.parametrize("strategy", ["ddp", pytest.param("fsdp", marks=pytest.mark.slow)])
 def test_two_processes_have_the_gradients_and_losses_of_two_parts(ranks, strategy):
-    assert ranks("toy.yaml", *EQUAL, "--strategy", strategy, "--out", "two") == [0, 0]
+    assert ranks("toy.yaml", *BALANCED, "--strategy", strategy, "--out", "two") == [0, 0]
     assert_equal_on_several("two")
 
 
@@ -161,7 +165,7 @@ def test_a_pair_has_on_two_processes_the_gradients_and_losses_of_one(ranks, pair
 @pytest.mark.parametrize("starter", ["--devices", "--nodes", "torchrun"])
 def test_whoever_starts_two_processes(ranks, tmp_path, starter):
     """As `--devices 2` and torchrun do on one machine, and as two machines are told of each other."""
-    run = ("train", "toy.yaml", *EQUAL, "--accelerator", "cpu", "--out", "two")
+    run = ("train", "toy.yaml", *BALANCED, "--accelerator", "cpu", "--out", "two")
     together = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(find_free_network_port())}
     commands = {
         "--devices": [([BIN / "polydiff", *run, "--devices", "2"], {})],

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from polydiff.training import checkpoint
+from polydiff.training.balance import BANDS, Balance
 from polydiff.training.ema import EMA
 from polydiff.training.state import Progress, TrainState, tensors_of
 
@@ -20,7 +21,7 @@ def state_of(seed):
     torch.manual_seed(seed)
     model = Tied()
     optimizer = torch.optim.AdamW(model.parameters())
-    state = TrainState(model, EMA(model, 0.9), optimizer, torch.amp.GradScaler("cpu"))
+    state = TrainState(model, EMA(model, 0.9), optimizer, torch.amp.GradScaler("cpu"), Balance([seed / 7] * BANDS))
     for _ in range(seed):
         state.scaler.scale(model.out(model.into(torch.randn(2, 3))).square().sum()).backward()
         state.scaler.step(optimizer)
@@ -40,6 +41,7 @@ def test_everything_comes_back(tmp_path):
     checkpoint.write(tmp_path / "step-00000003", state.tensors(), state.counters(), "")
     other.load(tmp_path / "step-00000003")
     assert other.progress == state.progress
+    assert other.balance == state.balance
     assert other.ema.updates == 3
     assert other.scaler.state_dict() == state.scaler.state_dict()
     for a, b in ((state.model, other.model), (state.ema.model, other.ema.model)):

@@ -50,7 +50,11 @@ def assert_same_run(a, b):
 
 @pytest.mark.parametrize(
     ("stop_at", "changes"),
-    [(5, ()), (8, ("train.accumulate=2", "train.precision=bf16-mixed")), (7, ("data.workers=1",))],
+    [
+        (5, ()),
+        (8, ("train.accumulate=2", "train.precision=bf16-mixed", "objective.balanced=true")),
+        (7, ("data.workers=1",)),
+    ],
 )
 def test_resumed_run_equals_the_uninterrupted_one_bit_for_bit(train_toy, stop_at, changes):
     whole, outcome = train_toy("whole", *changes)

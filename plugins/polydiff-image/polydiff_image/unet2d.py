@@ -35,8 +35,8 @@ class UNet2D(UNet):
     attention
         Levels at which attention stands; -1 is the coarsest, -2 the one above.
     layout
-        Rounds in which every position asks the condition's tokens what belongs there before it sees the picture, so
-        that what a sentence says about places is learned in far fewer steps. 0: none.
+        Rounds in which every position of the first level with attention asks the condition's tokens what belongs there,
+        without seeing the picture, so that what a sentence says about places is learned in far fewer steps. 0: none.
     head_width
         Channels of an attention head; divides the width of every level with attention.
     dropout
