@@ -37,12 +37,15 @@ class Codec(nn.Module, ABC):
     windowed
         Whether a sample longer than `shape` along the last axis is generated in overlapping windows of that length
         that share one denoised signal, and not by the network in one piece.
+    exchangeable
+        Whether the positions of an encoded example are draws of one distribution, as a cloud's points are of a surface.
     folder
         The option by which a recipe names a folder that the codec was stored in; empty where there is none. The engine
         reads it, and fills in the options that it gives.
     """
 
     windowed: bool = False
+    exchangeable: ClassVar[bool] = False
     folder: ClassVar[str] = ""
 
     @classmethod

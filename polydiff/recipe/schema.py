@@ -190,7 +190,8 @@ class ObjectiveConfig(Config):
 
     times: Times = Component("uniform")
     weighting: Weighting = Component("constant")
-    balanced: bool = False
+    balance: Annotated[float, Field(ge=0, le=1)] = 0.0
+    exchangeable: bool = False
     drop_all: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 

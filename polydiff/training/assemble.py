@@ -136,8 +136,13 @@ def assemble_model(recipe: Recipe) -> Parts:
     weighting = build(WeightingSpec, recipe.objective.weighting)
     objective: AnyObjective
     if recipe.distill is None:
+        if recipe.objective.exchangeable and not model.codec.exchangeable:
+            raise recipe.codec.error(
+                "objective.exchangeable is for data whose positions are a sample, as a cloud's points are; "
+                f"those of '{recipe.codec.name}' are not"
+            )
         model.codec.fit(data.contents(recipe.train.seed))
-        objective = Objective(build(TimesSpec, recipe.objective.times), weighting)
+        objective = Objective(build(TimesSpec, recipe.objective.times), weighting, recipe.objective.exchangeable)
     else:
         teacher = Teacher.of(recipe.distill)
         teacher.start(model)

@@ -16,33 +16,37 @@ KEPT = 0.99
 
 @dataclass(slots=True)
 class Balance:
-    """Running means of the loss in bands of noise levels, and the weights that make all bands' losses alike.
+    """Running means of the loss in bands of noise levels, and the weights that bring the bands' losses together.
 
     Where the data are little but noise, most of an error can't be helped, and its gradient drowns what there is to
     learn where they are nearly clean. Divided by its mean, each level's loss is about 1, as after the uncertainty
     weighting of Karras et al. 2024 (EDM2, https://arxiv.org/abs/2312.02696), whose learned log-variance has its optimum
-    there.
+    there. The gradient of a squared error is as large as the error, so it is divided by the root of that mean that
+    gradients become alike, and not losses.
 
     Attributes
     ----------
+    exponent
+        Of the mean by which a loss is divided: 0 changes nothing, 0.5 makes gradients alike, 1 losses.
     losses, samples
         By band, the sums of losses and of samples, the older ones faded alike; their quotient is the running mean.
     """
 
+    exponent: float
     losses: list[float] = field(default_factory=lambda: [0.0] * BANDS)
     samples: list[float] = field(default_factory=lambda: [0.0] * BANDS)
 
     def weights(self, u: Tensor) -> Tensor:
-        """Give, for quantiles u in (0, 1) of the training times, (B,) weights, the mean over all levels over their own.
+        """Give the weights of samples by the quantiles of their times, u in (0, 1): (B,).
 
-        They change no level's loss on average but against the others'. A band with no sample or no loss so far counts
-        as one of the mean loss.
+        They leave the mean loss over all levels as it is. A band with no sample or no loss so far has the weight 1.
         """
         losses, samples = self._sums()
         means = losses / samples
         seen = (samples > 0) & (losses > 0)
-        weights = torch.where(seen, means[seen].mean() / means, 1.0)
-        return weights[_bands(u)]
+        weights = means**-self.exponent
+        weights *= means[seen].sum() / (means * weights)[seen].sum()
+        return torch.where(seen, weights, 1.0)[_bands(u)]
 
     def note(self, u: Tensor, losses: Tensor) -> Tensor:
         """Sum up what a part of a batch says, for `add`: (2, bands), of the losses and of the samples."""

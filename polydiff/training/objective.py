@@ -14,6 +14,7 @@ from polydiff.core.denoiser import NetworkDenoiser, per_sample
 from polydiff.core.noise import DROP_ALL, DROP_CONDITION, TRAIN_NOISE, TRAIN_TIME, Seeds
 from polydiff.core.schedule import Schedule
 from polydiff.model.model import Model
+from polydiff.training.posterior_mean import posterior_mean
 from polydiff.training.times import Times
 from polydiff.training.weighting import Weighting
 
@@ -44,10 +45,17 @@ class AnyObjective(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A time distribution and a weighting; the target is that of the denoiser's prediction."""
+    """A time distribution and a weighting; the target is that of the denoiser's prediction.
+
+    Attributes
+    ----------
+    exchangeable
+        Whether a sample's positions are draws of one distribution, so that each may be taught its `posterior_mean`.
+    """
 
     times: Times
     weighting: Weighting
+    exchangeable: bool = False
 
     def condition(self, model: Model, values: Mapping[str, Sequence[Any]], seeds: Seeds) -> Condition | None:
         """Give the model's condition."""
@@ -79,7 +87,10 @@ class Objective:
             (B,) of the dtype of `x0`.
         """
         alpha, sigma = (per_sample(c, x0).to(x0) for c in denoiser.schedule(t))
-        output = denoiser.output(alpha * x0 + sigma * eps, t, cond, mask)
+        x_t = alpha * x0 + sigma * eps
+        output = denoiser.output(x_t, t, cond, mask)
+        if self.exchangeable:
+            x0, eps = posterior_mean(x0, eps, alpha, sigma, mask)
         error = output - denoiser.prediction.target(x0, eps, alpha, sigma)
         weight = self.weighting.of_output(denoiser.schedule.log_snr(t), denoiser.schedule, denoiser.prediction)
         return weight.to(x0) * mean_of(error.square(), mask)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from polydiff.data.examples import Batch, ExampleSet
 from polydiff.errors import PolydiffError
-from polydiff.recipe.schema import Recipe, TrainConfig
+from polydiff.recipe.schema import AnyRecipe, Recipe, TrainConfig
 from polydiff.training.assemble import AnyParts
 from polydiff.training.balance import Balance
 from polydiff.training.compilation import compile_network
@@ -144,9 +144,15 @@ def stepper(parts: AnyParts, processes: Processes) -> Stepper:
     fused = scaler is None and fabric.device.type in {"cpu", "cuda"}
     wrapped_loss = fabric.setup_module(loss)
     optimizer = adamw(loss, config.optimizer, fused=fused)
-    balance = Balance() if isinstance(parts.recipe, Recipe) and parts.recipe.objective.balanced else None
-    state = TrainState(model, average, optimizer, scaler, balance)
+    state = TrainState(model, average, optimizer, scaler, _balance(parts.recipe))
     return Stepper(processes, config, state, parts.examples, wrapped_loss, fabric.setup_optimizers(optimizer))
+
+
+def _balance(recipe: AnyRecipe) -> Balance | None:
+    """Make what balances noise levels, where a recipe wishes so; a distillation has a loss of its own."""
+    if isinstance(recipe, Recipe) and recipe.distill is None and recipe.objective.balance:
+        return Balance(recipe.objective.balance)
+    return None
 
 
 def _placed(model: Any, config: TrainConfig, processes: Processes) -> EMA[Any]:

@@ -29,3 +29,8 @@ def test_a_codec_is_fitted_to_what_is_trained_on_in_random_order(parts_of, toy, 
 def test_guidance_that_previews_could_not_use_is_refused_at_once(parts_of, guidance, error, message):
     with pytest.raises(error, match=message):
         parts_of(f"sample.guidance=[{guidance}]")
+
+
+def test_positions_in_their_places_are_not_exchangeable(parts_of):
+    with pytest.raises(RecipeError, match=r"codec: objective.exchangeable is for data .* those of 'squares' are not"):
+        parts_of("objective.exchangeable=true")

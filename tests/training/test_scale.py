@@ -129,7 +129,7 @@ def test_sharded_run_equals_the_unsharded_one_and_goes_on_from_anywhere(ranks, t
 EQUAL = (
     *FIXED, "train.steps=50", "train.clip=null", "train.checkpoint={every: 1, keep: 50}", "train.validation.every=50"
 )  # fmt: skip
-BALANCED = (*EQUAL, "objective.balanced=true")
+BALANCED = (*EQUAL, "objective.balance=1")
 
 
 def assert_equal_on_several(several):

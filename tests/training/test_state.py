@@ -21,7 +21,7 @@ def state_of(seed):
     torch.manual_seed(seed)
     model = Tied()
     optimizer = torch.optim.AdamW(model.parameters())
-    state = TrainState(model, EMA(model, 0.9), optimizer, torch.amp.GradScaler("cpu"), Balance([seed / 7] * BANDS))
+    state = TrainState(model, EMA(model, 0.9), optimizer, torch.amp.GradScaler("cpu"), Balance(0.5, [seed / 7] * BANDS))
     for _ in range(seed):
         state.scaler.scale(model.out(model.into(torch.randn(2, 3))).square().sum()).backward()
         state.scaler.step(optimizer)

@@ -52,7 +52,7 @@ def assert_same_run(a, b):
     ("stop_at", "changes"),
     [
         (5, ()),
-        (8, ("train.accumulate=2", "train.precision=bf16-mixed", "objective.balanced=true")),
+        (8, ("train.accumulate=2", "train.precision=bf16-mixed", "objective.balance=0.5")),
         (7, ("data.workers=1",)),
     ],
 )

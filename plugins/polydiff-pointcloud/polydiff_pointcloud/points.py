@@ -51,6 +51,8 @@ class Points(Codec):
     center: Tensor
     scale: Tensor
 
+    exchangeable = True
+
     def __init__(
         self,
         points: int = 2048,
