@@ -123,8 +123,8 @@ class TrainState:
             self.ema.updates = state["ema_updates"]
             if self.scaler is not None and state["scaler"]:
                 self.scaler.load_state_dict(state["scaler"])
-            if self.balance is not None:
-                self.balance = Balance(**state["balance"])
+            if self.balance is not None and state.get("balance"):
+                self.balance = Balance(**state["balance"] | {"exponent": self.balance.exponent})
         except (KeyError, TypeError) as error:
             raise ModelError(f"{path / checkpoint.STATE}: not the state of a run") from error
 

@@ -54,6 +54,18 @@ def test_everything_comes_back(tmp_path):
             assert torch.equal(a["state"][i][key], b["state"][i][key])
 
 
+def test_a_balance_begins_anew_where_there_was_none_and_keeps_its_own_exponent(tmp_path):
+    without, balanced = state_of(1), state_of(2)
+    without.balance = None
+    fresh, other = state_of(1), state_of(1)
+    fresh.balance, other.balance = Balance(0.5), Balance(1.0)
+    for i, (stored, loading) in enumerate([(without, fresh), (balanced, other)]):
+        checkpoint.write(tmp_path / f"step-0000000{i}", stored.tensors(), stored.counters(), "")
+        loading.load(tmp_path / f"step-0000000{i}")
+    assert fresh.balance == Balance(0.5)
+    assert other.balance == Balance(1.0, balanced.balance.losses)
+
+
 def test_progress_knows_its_best_validation():
     progress = Progress(step=1)
     assert progress.note_validation({"loss": 2.0})
