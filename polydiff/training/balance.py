@@ -21,8 +21,8 @@ class Balance:
     Where the data are little but noise, most of an error can't be helped, and its gradient drowns what there is to
     learn where they are nearly clean. Divided by its mean, each level's loss is about 1, as after the uncertainty
     weighting of Karras et al. 2024 (EDM2, https://arxiv.org/abs/2312.02696), whose learned log-variance has its optimum
-    there. The gradient of a squared error is as large as the error, so it is divided by the root of that mean that
-    gradients become alike, and not losses.
+    there. The gradient of a squared error grows with the error, not with its square: divided by the root of the mean,
+    gradients become alike.
 
     Attributes
     ----------

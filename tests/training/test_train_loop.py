@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 import polydiff
 from polydiff.errors import DataError, ModelError, PolydiffError, RecipeError, UsageError
 from polydiff.training import checkpoint, strategies
+from polydiff.training.balance import Balance
 from polydiff.training.step import Stepper
 
 TIMINGS = {"seconds", "samples_per_s"}
@@ -425,3 +426,14 @@ def test_mixed_precision_keeps_times_and_noise_exact(train_toy, monkeypatch):
     monkeypatch.setattr(Objective, "losses", spy)
     train_toy("run", "train.precision=bf16-mixed")
     assert seen == {(torch.float32, torch.float64, torch.float32, torch.float32, True)}
+
+
+def test_gradients_are_those_of_balanced_losses(train_toy, monkeypatch):
+    def norms(name, weight):
+        monkeypatch.setattr(Balance, "weights", lambda self, u: torch.full_like(u, weight))
+        run, _ = train_toy(name, "objective.balance=1", "train.steps=1", "train.clip=null", "train.accumulate=2")
+        return [line["grad_norm"] for line in metrics_of(run) if "grad_norm" in line]
+
+    (plain,), (threefold,) = norms("plain", 1.0), norms("threefold", 3.0)
+    assert threefold == pytest.approx(3 * plain, rel=1e-5)
+    assert plain > 1e-3
