@@ -183,7 +183,19 @@ class NetworkDenoiser(Denoiser):
             () or (B,), of a flow map: where the step ends; at t itself by default.
         """
         log_snr, alpha, sigma = self._level(x_t, t)
-        return self._output(x_t, log_snr, alpha, sigma, self._told(x_t, log_snr, cond, s), mask)
+        output: Tensor = self._output(x_t, log_snr, alpha, sigma, self._told(x_t, log_snr, cond, s), mask)
+        return output.to(x_t.dtype)
+
+    def output_and_draft(
+        self, x_t: Tensor, t: Tensor, cond: Condition | None = None, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Give the network's own output, and the estimate of x_0 made on the way to it, where the backbone `drafts`."""
+        if not getattr(self.backbone, "drafts", False):
+            return self.output(x_t, t, cond, mask), None
+        log_snr, alpha, sigma = self._level(x_t, t)
+        told = self._told(x_t, log_snr, cond, None)
+        output, draft = self._output(x_t, log_snr, alpha, sigma, told, mask, draft=True)
+        return output.to(x_t.dtype), draft.to(x_t.dtype)
 
     def forward(
         self,
@@ -196,7 +208,7 @@ class NetworkDenoiser(Denoiser):
         """Give the x_0 that the network's output stands for; `mask` and `s` are as for `output`."""
         log_snr, alpha, sigma = self._level(x_t, t)
         output = self._output(x_t, log_snr, alpha, sigma, self._told(x_t, log_snr, cond, s), mask)
-        return self.prediction.to_x0(output, x_t, alpha, sigma)
+        return self.prediction.to_x0(output.to(x_t.dtype), x_t, alpha, sigma)
 
     def toward(self, s: Tensor) -> Denoiser:
         """Give what the network gives when it is told of s."""
@@ -225,12 +237,12 @@ class NetworkDenoiser(Denoiser):
         alpha: Tensor,
         sigma: Tensor,
         cond: Condition | None,
-        mask: Tensor | None = None,
-    ) -> Tensor:
+        mask: Tensor | None,
+        **wishes: bool,
+    ) -> Any:
         told = _within_limit(log_snr, x_t)
         masked = {"mask": mask} if mask is not None and getattr(self.backbone, "takes_mask", False) else {}
-        output: Tensor = self.backbone(x_t * self.prediction.input_scale(alpha, sigma), told, cond, **masked)
-        return output.to(x_t.dtype)
+        return self.backbone(x_t * self.prediction.input_scale(alpha, sigma), told, cond, **masked, **wishes)
 
 
 def _within_limit(log_snr: Tensor, x_t: Tensor) -> Tensor:

@@ -107,6 +107,7 @@ class Plan:
             "train.steps": steps,
             "train.max_minutes": max_minutes,
             "train.optimizer.lr": train.optimizer.lr / 2,
+            "train.optimizer.muon": train.optimizer.muon and train.optimizer.muon / 2,
             "train.optimizer.warmup": min(train.optimizer.warmup, steps // 20),
             "train.validation.every": steps,
             "train.preview.every": steps,

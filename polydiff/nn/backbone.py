@@ -31,11 +31,15 @@ class Backbone(nn.Module, ABC):
         Whether `forward` has a further keyword `mask`, broadcastable to `x`, 1 where it is data and 0 where it is
         padding, which must not change the rest of the output: for networks that look at all of an example. Given
         where the codec masks.
+    drafts
+        Whether `forward` has a further keyword `draft`: when true it gives, besides the output, an estimate of x_0 of
+        the same shape that was made on the way, which is trained too.
     attention_layers
         Names of the self-attentions that a condition's `perturbed` can switch to the identity, in its order.
     """
 
     takes_mask: ClassVar[bool] = False
+    drafts: bool = False
     attention_layers: tuple[str, ...] = ()
 
     def __init__(self, data_channels: int, condition: ConditionDims) -> None:

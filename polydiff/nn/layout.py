@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from polydiff.nn.attention import Attention, AttentionBackend
 
+INNER = 128
+"""Width of the questions and the answers."""
+
 HALF_WAVES = 4
 """Along each axis, the most half waves of the sines that tell positions apart."""
 
@@ -18,6 +21,10 @@ class Layout(nn.Module):
 
     Queries are made of positions alone. Where the data are little but noise, queries made of the data are noise too,
     and from them a network learns slowly what the tokens say about places.
+
+    The answers' first channels are a draft of the data. Held to them by the loss, it becomes their mean given the
+    tokens, and teaches the questions by every sample, whatever its noise: the network's output alone teaches them far
+    more slowly.
 
     There are no biases: without tokens the output is the input, bit for bit. It starts as the identity.
 
@@ -31,8 +38,6 @@ class Layout(nn.Module):
         Width of a token.
     rounds
         How often every position asks; later questions know earlier answers.
-    inner
-        Width of the questions and the answers, a multiple of 32.
     backend
         See `polydiff.nn.attention.attend`.
     """
@@ -44,31 +49,36 @@ class Layout(nn.Module):
         tokens: int,
         rounds: int,
         *,
-        inner: int = 128,
         backend: AttentionBackend = "sdpa",
     ) -> None:
         super().__init__()
-        self.place = nn.Linear(2 * HALF_WAVES * dimension, inner)
-        self.rounds = nn.ModuleList(_Round(inner, tokens, backend) for _ in range(rounds))
-        self.out = nn.Linear(inner, width, bias=False)
+        self.place = nn.Linear(2 * HALF_WAVES * dimension, INNER)
+        self.rounds = nn.ModuleList(_Round(tokens, backend) for _ in range(rounds))
+        self.out = nn.Linear(INNER, width, bias=False)
 
-    def forward(self, h: Tensor, tokens: Tensor, mask: Tensor | None) -> Tensor:
-        """Map (B, width, *) to the same shape; `tokens` is (B, M, tokens) and `mask` (B, M) bool."""
+    def forward(self, h: Tensor, tokens: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Map (B, width, *) to the same shape, and give the answers, (B, INNER, *).
+
+        `tokens` is (B, M, tokens) and `mask` (B, M) bool.
+        """
         places = self.place(positions(h.shape[2:], h)).expand(h.shape[0], -1, -1)
         answers = torch.zeros_like(places)
         for each in self.rounds:
             answers = each(places, answers, tokens, mask)
-        out: Tensor = h + self.out(answers).transpose(1, 2).reshape(h.shape)
-        return out
+        return h + _on_grid(self.out(answers), h), _on_grid(answers, h)
+
+
+def _on_grid(cells: Tensor, like: Tensor) -> Tensor:
+    return cells.transpose(1, 2).reshape(len(like), -1, *like.shape[2:])
 
 
 class _Round(nn.Module):
-    def __init__(self, inner: int, tokens: int, backend: AttentionBackend) -> None:
+    def __init__(self, tokens: int, backend: AttentionBackend) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(inner)
-        self.attention = Attention(inner, tokens, 32, backend)
+        self.norm = nn.LayerNorm(INNER)
+        self.attention = Attention(INNER, tokens, 32, backend)
         self.perceptron = nn.Sequential(
-            nn.Linear(inner, 2 * inner, bias=False), nn.GELU(), nn.Linear(2 * inner, inner, bias=False)
+            nn.Linear(INNER, 2 * INNER, bias=False), nn.GELU(), nn.Linear(2 * INNER, INNER, bias=False)
         )
 
     def forward(self, places: Tensor, answers: Tensor, tokens: Tensor, mask: Tensor | None) -> Tensor:

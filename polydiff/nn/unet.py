@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import Literal, cast, overload
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from polydiff.nn.block import Block, BlockOptions
 from polydiff.nn.convolution import convolution, zeroed
 from polydiff.nn.embedded import EmbeddedBackbone
 from polydiff.nn.grid import check_grid
-from polydiff.nn.layout import Layout
+from polydiff.nn.layout import INNER, Layout
 from polydiff.nn.norm import group_norm
 from polydiff.nn.resampling import Downsample, Upsample
 
@@ -81,8 +81,8 @@ class UNet(EmbeddedBackbone):
     patch
         Positions along each side of the data's grid that stand as one in the first level's.
     layout
-        Rounds in which every position of the first level with attention asks the tokens what belongs there; see
-        `Layout`.
+        Rounds in which every position of the first level with attention asks the tokens what belongs there, and drafts
+        it; see `Layout`.
     stem, head
         (dimension, width, to) -> module, from the input's channels to the first level's and from these to the data's.
     down, up
@@ -91,7 +91,8 @@ class UNet(EmbeddedBackbone):
     Raises
     ------
     UsageError
-        When a level's width does not divide into heads, tokens are given no attention, or a layout no tokens.
+        When a level's width does not divide into heads, tokens are given no attention, or a layout no tokens or too
+        many channels.
     """
 
     def __init__(
@@ -116,6 +117,10 @@ class UNet(EmbeddedBackbone):
             raise UsageError("the condition has tokens, but no level of the U-Net has attention to attend to them")
         if layout and not condition.tokens:
             raise UsageError("layout asks the condition's tokens, but the condition has none; leave layout out")
+        if layout and data_channels > INNER:
+            raise UsageError(
+                f"a layout drafts at most {INNER} channels, but the data have {data_channels}; leave it out"
+            )
         _check_heads({level.width for level in levels if level.attention}, options.head_width)
         first, last = levels[0], levels[-1]
         steps = [(above.width, below.width, below.factor) for above, below in itertools.pairwise(levels)]
@@ -133,6 +138,7 @@ class UNet(EmbeddedBackbone):
             attending = [level.attention for level in levels].index(True)
             width = levels[attending].width
             layouts[attending] = Layout(dimension, width, condition.tokens, layout, backend=options.attention_backend)
+            self.drafts = True
         self.down = nn.ModuleList()
         self.up = nn.ModuleList()
         for level, way_in, asked, way_out in zip(levels, enter, layouts, leave, strict=True):
@@ -144,20 +150,38 @@ class UNet(EmbeddedBackbone):
         self.attention_layers = number_attentions(self)
         self.to(memory_format=self.memory_format)  # type: ignore[call-overload] # missing from torch's overloads
 
-    def forward(self, x: Tensor, log_snr: Tensor, cond: Condition | None = None) -> Tensor:
+    @overload
+    def forward(self, x: Tensor, log_snr: Tensor, cond: Condition | None = None) -> Tensor: ...
+
+    @overload
+    def forward(
+        self, x: Tensor, log_snr: Tensor, cond: Condition | None = None, *, draft: Literal[True]
+    ) -> tuple[Tensor, Tensor]: ...
+
+    def forward(
+        self, x: Tensor, log_snr: Tensor, cond: Condition | None = None, *, draft: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """Evaluate the network; see `Backbone.forward`."""
         cond = self.complete(cond)
         embedding = self.embed(log_snr, cond)
         h = self.with_channels(x, cond).contiguous(memory_format=self.memory_format)
         skips: list[Tensor] = []
+        answers: Tensor | None = None
         for level in self.down:
-            skips += level(h, embedding, cond)
+            outputs, answered = level(h, embedding, cond)
+            answers = answered if answers is None else answers
+            skips += outputs
             h = skips[-1]
         for block in self.middle:
             h = block(h, embedding, cond)
         for level in reversed(cast(Sequence[_Up], self.up)):
             h = level(h, embedding, cond, [skips.pop() for _ in level.blocks])
-        return h.contiguous()
+        output = h.contiguous()
+        if not draft:
+            return output
+        if answers is None:
+            return output, torch.zeros_like(output)
+        return output, nn.functional.interpolate(answers[:, : self.data_channels], x.shape[2:])
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raise UsageError when the channels or the number of sizes differ or the factor divides not all sizes."""
@@ -165,7 +189,10 @@ class UNet(EmbeddedBackbone):
 
 
 class _Down(nn.Module):
-    """A level on the way down, giving the outputs of its stem or down-sampling, with a layout, and of each block."""
+    """A level on the way down, giving the outputs of its stem or down-sampling, with a layout, and of each block.
+
+    The layout's answers follow.
+    """
 
     def __init__(self, enter: nn.Module, layout: Layout | None, blocks: Iterable[Block]) -> None:
         super().__init__()
@@ -173,14 +200,14 @@ class _Down(nn.Module):
         self.layout = layout
         self.blocks = nn.ModuleList(blocks)
 
-    def forward(self, h: Tensor, embedding: Tensor, cond: Condition) -> list[Tensor]:
-        h = self.enter(h)
+    def forward(self, h: Tensor, embedding: Tensor, cond: Condition) -> tuple[list[Tensor], Tensor | None]:
+        h, answers = self.enter(h), None
         if self.layout is not None and cond.tokens is not None:
-            h = self.layout(h, cond.tokens, cond.mask)
+            h, answers = self.layout(h, cond.tokens, cond.mask)
         outputs = [h]
         for block in self.blocks:
             outputs.append(block(outputs[-1], embedding, cond))
-        return outputs
+        return outputs, answers
 
 
 class _Up(nn.Module):

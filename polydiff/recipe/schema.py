@@ -210,9 +210,10 @@ class DistillConfig(Config):
 
 
 class OptimizerConfig(Config):
-    """AdamW and its learning rate over the steps."""
+    """AdamW and its learning rate over the steps; `muon` is that of hidden matrices, which then move by Muon."""
 
     lr: Positive = 1e-3
+    muon: Positive | None = None
     betas: tuple[BelowOne, BelowOne] = (0.9, 0.99)
     weight_decay: NonNegative = 0.0
     warmup: Annotated[int, Field(ge=0)] = 100

@@ -72,6 +72,8 @@ class Objective:
     ) -> Tensor:
         """Give each sample's loss: the weight at its time times the mean squared error of the network's output.
 
+        Where the network `drafts`, the loss has the gradient of the draft's mean squared error, too, but not its value.
+
         Parameters
         ----------
         x0, eps
@@ -88,12 +90,14 @@ class Objective:
         """
         alpha, sigma = (per_sample(c, x0).to(x0) for c in denoiser.schedule(t))
         x_t = alpha * x0 + sigma * eps
-        output = denoiser.output(x_t, t, cond, mask)
+        output, draft = denoiser.output_and_draft(x_t, t, cond, mask)
+        drafted = None if draft is None else mean_of((draft - x0).square(), mask)
         if self.exchangeable:
             x0, eps = posterior_mean(x0, eps, alpha, sigma, mask)
         error = output - denoiser.prediction.target(x0, eps, alpha, sigma)
         weight = self.weighting.of_output(denoiser.schedule.log_snr(t), denoiser.schedule, denoiser.prediction)
-        return weight.to(x0) * mean_of(error.square(), mask)
+        losses = weight.to(x0) * mean_of(error.square(), mask)
+        return losses if drafted is None else losses + drafted - drafted.detach()
 
 
 def mean_of(x: Tensor, mask: Tensor | None) -> Tensor:

@@ -20,7 +20,7 @@ from polydiff.training.balance import Balance
 from polydiff.training.compilation import compile_network
 from polydiff.training.ema import EMA
 from polydiff.training.objective import training_quantiles
-from polydiff.training.optimizer import adamw, learning_rate
+from polydiff.training.optimizer import learning_rate, optimizer
 from polydiff.training.order import listed, name_at
 from polydiff.training.processes import Processes
 from polydiff.training.sharding import shard, whole
@@ -71,7 +71,7 @@ class Stepper:
         torch.manual_seed(step_seed(config.seed, step, self.processes.rank))
         lr = learning_rate(config.optimizer, step, fraction)
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["scale"]
         losses = torch.stack([self._backward(batch, len(batches) - i) for i, batch in enumerate(batches, start=1)])
         limit = math.inf if config.clip is None else config.clip
         norm = self.processes.fabric.clip_gradients(self.loss, self.optimizer, max_norm=limit, error_if_nonfinite=False)
@@ -143,9 +143,9 @@ def stepper(parts: AnyParts, processes: Processes) -> Stepper:
     # Unscaling before clipping does not go with a fused step.
     fused = scaler is None and fabric.device.type in {"cpu", "cuda"}
     wrapped_loss = fabric.setup_module(loss)
-    optimizer = adamw(loss, config.optimizer, fused=fused)
-    state = TrainState(model, average, optimizer, scaler, _balance(parts.recipe))
-    return Stepper(processes, config, state, parts.examples, wrapped_loss, fabric.setup_optimizers(optimizer))
+    moving = optimizer(loss, config.optimizer, fused=fused)
+    state = TrainState(model, average, moving, scaler, _balance(parts.recipe))
+    return Stepper(processes, config, state, parts.examples, wrapped_loss, fabric.setup_optimizers(moving))
 
 
 def _balance(recipe: AnyRecipe) -> Balance | None:

@@ -54,6 +54,31 @@ def test_what_is_masked_does_not_count():
     torch.testing.assert_close(losses, torch.tensor([(1 + 4) / 2, (4 + 4 + 0 + 49) / 4]))
 
 
+class Drafting(torch.nn.Module):
+    drafts = True
+
+    def __init__(self):
+        super().__init__()
+        self.guess = torch.nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, x, log_snr, cond=None, *, draft=False):
+        output = torch.zeros_like(x)
+        return (output, self.guess.expand_as(x)) if draft else output
+
+
+@pytest.mark.parametrize("exchangeable", [False, True])
+def test_a_draft_is_held_to_the_data_and_leaves_the_loss_as_it_is(exchangeable):
+    objective = Objective(Uniform(), Constant(), exchangeable)
+    net = Drafting()
+    x0, eps = torch.randn(2, 2, 3, 5)
+    t, mask = torch.tensor([0.3, 0.8], dtype=torch.float64), (torch.arange(5) < 4).float().expand(2, 1, 5)
+    losses = objective.losses(NetworkDenoiser(net, Cosine(), prediction("v")), x0, t, eps, mask=mask)
+    plain = objective.losses(NetworkDenoiser(Zero(), Cosine(), prediction("v")), x0, t, eps, mask=mask)
+    torch.testing.assert_close(losses, plain)
+    losses.sum().backward()
+    torch.testing.assert_close(net.guess.grad, 2 * (0.5 - x0[:, :, :4]).mean((1, 2)).sum())
+
+
 def test_stratified_numbers_fill_their_strata():
     jitter = torch.tensor([1e-9, 0.25, 0.5, 1 - 2.0**-53], dtype=torch.float64)
     u = stratified(jitter, torch.arange(4), 4)

@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from polydiff.recipe.schema import OptimizerConfig
-from polydiff.training.optimizer import adamw, learning_rate
+from polydiff.training.optimizer import learning_rate, optimizer
 
 
 def test_learning_rate_warms_up_linearly_and_decays_by_a_cosine():
@@ -37,7 +37,7 @@ def test_only_matrices_and_kernels_decay():
             self.frozen = nn.Linear(2, 2).requires_grad_(False)
 
     net = Net()
-    decayed, kept = adamw(net, OptimizerConfig(weight_decay=0.1), fused=False).param_groups
+    decayed, kept = optimizer(net, OptimizerConfig(weight_decay=0.1), fused=False).param_groups
     assert decayed["weight_decay"] == 0.1
     assert decayed["params"] == [net.kernel.weight]
     assert kept["weight_decay"] == 0.0
