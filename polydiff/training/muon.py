@@ -88,9 +88,9 @@ def hidden_matrices(module: nn.Module) -> list[nn.Parameter]:
     Not among them are those of adaptive norms, which the noise level's embedding goes through.
     """
     repeated = [each for layers in module.modules() if isinstance(layers, nn.ModuleList) for each in layers.modules()]
-    adaptive = {id(each.scale_shift) for each in repeated if isinstance(each, AdaptiveGroupNorm | AdaptiveLayerNorm)}
-    layers = {each for each in repeated if isinstance(each, _LAYERS) and id(each) not in adaptive}
-    weights = {id(parameter) for layer in layers for name, parameter in layer.named_parameters() if name == "weight"}
+    adaptive = {each.scale_shift for each in repeated if isinstance(each, AdaptiveGroupNorm | AdaptiveLayerNorm)}
+    layers = {each for each in repeated if isinstance(each, _LAYERS)} - adaptive
+    weights = {id(layer.weight) for layer in layers}
     return [parameter for parameter in module.parameters() if parameter.requires_grad and id(parameter) in weights]
 
 

@@ -90,9 +90,17 @@ class Clip(nn.Module):
 
     def pictures(self, colours: Tensor) -> Tensor:
         """Give the directions of pictures, (B, D), of colours (B, 3, H, W) in [0, 1]."""
-        pixels = (_square(colours.float(), self.size) - self.mean) / self.std
-        pooled = self.model.vision_model(pixel_values=pixels).pooler_output
+        pooled = self.model.vision_model(pixel_values=self._shown(colours)).pooler_output
         return nn.functional.normalize(self.model.visual_projection(pooled), dim=-1)
+
+    def features(self, colours: Tensor) -> tuple[Tensor, ...]:
+        """Give what each layer makes of pictures, (B, places, D), its input first; `colours` as for `pictures`."""
+        seen = self.model.vision_model(pixel_values=self._shown(colours), output_hidden_states=True)
+        features: tuple[Tensor, ...] = seen.hidden_states
+        return features
+
+    def _shown(self, colours: Tensor) -> Tensor:
+        return (_square(colours.float(), self.size) - self.mean) / self.std
 
     def logits(self, colours: Tensor, text: Tensor) -> Tensor:
         """Give CLIP's own logit, (B,): the cosine between picture and text over its temperature."""

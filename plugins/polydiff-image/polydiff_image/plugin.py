@@ -14,6 +14,7 @@ from polydiff.plugins.specs import (
     GuidanceSpec,
     ModalitySpec,
     PresetSpec,
+    ReconstructionSpec,
     SourceSpec,
 )
 
@@ -66,6 +67,14 @@ def polydiff_modalities() -> Iterable[ModalitySpec]:
             PresetSpec("scenes", "polydiff_image:presets/scenes.yaml", "coloured shapes by a sentence, on a CPU"),
             PresetSpec("scenes-pair", "polydiff_image:presets/scenes-pair.yaml", "scenes and sentences as vectors"),
         ),
+    )
+
+
+@polydiff.hookimpl
+def polydiff_objectives() -> Iterable[ReconstructionSpec]:
+    """Give the loss that sees as CLIP does."""
+    yield ReconstructionSpec(
+        "perceptual", "polydiff_image.perceptual:PerceptualLoss", "as a network of vision sees pictures"
     )
 
 

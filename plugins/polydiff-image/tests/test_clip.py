@@ -21,27 +21,10 @@ with suppress(ImportError):
     load_torchaudio()  # transformers fails where it is installed and cannot be loaded
 transformers = pytest.importorskip("transformers")
 
-VOCABULARY = ["<|startoftext|>", "<|endoftext|>", *(letter + end for letter in "abcdefghij" for end in ("", "</w>"))]
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clip")
-    ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
-    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
-    text = {**sizes, **ends, "vocab_size": len(VOCABULARY), "max_position_embeddings": 12}
-    config = transformers.CLIPConfig(
-        text_config=text, vision_config={**sizes, "image_size": 16, "patch_size": 4}, projection_dim=8
-    )
-    torch.manual_seed(0)
-    model = transformers.CLIPModel(config)
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    model.logit_scale.data.fill_(2.0)
-    model.save_pretrained(folder)
-    vocabulary = {token: i for i, token in enumerate(VOCABULARY)}
-    transformers.CLIPTokenizer(vocab=vocabulary, merges=[]).save_pretrained(folder)
-    return folder
+@pytest.fixture
+def folder(clip_folder):
+    return clip_folder
 
 
 @pytest.fixture(scope="module")
