@@ -33,13 +33,21 @@ def quadratic(schedule: Schedule, steps: int) -> Tensor:  # noqa: ARG001
     return torch.linspace(1, 0, steps + 1, dtype=torch.float64) ** 2
 
 
-def half_log_snr(schedule: Schedule, steps: int) -> Tensor:
-    """Space the times evenly in lambda = log(alpha / sigma), with `INFINITY` for where that is infinite.
+def half_log_snr(schedule: Schedule, steps: int, *, ends: tuple[float, float] = (-INFINITY, INFINITY)) -> Tensor:
+    """Space the times evenly in lambda = log(alpha / sigma), with `ends` for where that is infinite.
 
     The first time is 1 and the last 0 all the same. Where no noise is left at t = 0, the last step is the one from
-    lambda = `INFINITY` to the data.
+    lambda = `ends[1]` to the data. Where training saw a narrower range, as with times that are normal in log-SNR, so
+    should `ends`: beyond it a network answers anything.
+
+    Raises
+    ------
+    UsageError
+        When the ends are not in order.
     """
-    return _between_ends(schedule, steps, torch.lerp)
+    if ends[0] >= ends[1]:
+        raise UsageError(f"time grid 'half-log-snr' needs ends from noise to data, got {list(ends)}")
+    return _between_ends(schedule, steps, torch.lerp, ends)
 
 
 def karras(schedule: Schedule, steps: int, *, rho: float = 7.0) -> Tensor:
@@ -100,10 +108,15 @@ def explicit(schedule: Schedule, steps: int, *, times: tuple[float, ...]) -> Ten
     return path
 
 
-def _between_ends(schedule: Schedule, steps: int, space: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
+def _between_ends(
+    schedule: Schedule,
+    steps: int,
+    space: Callable[[Tensor, Tensor, Tensor], Tensor],
+    finite: tuple[float, float] = (-INFINITY, INFINITY),
+) -> Tensor:
     """Place times by their lambda: `space(low, high, u)` gives it for shares u of the way from t = 1 to t = 0."""
     ends = schedule.half_log_snr(torch.tensor([1.0, 0.0], dtype=torch.float64))
-    low, high = ends.clamp(-INFINITY, INFINITY).where(ends.isinf(), ends)
+    low, high = torch.tensor(finite, dtype=torch.float64).where(ends.isinf(), ends)
     to_data = bool(ends[1].isinf())
     u = torch.linspace(0, 1, steps + 1 - to_data, dtype=torch.float64)
     times = schedule.time(2 * space(low, high, u))

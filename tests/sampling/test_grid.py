@@ -40,6 +40,13 @@ def test_half_log_snr_is_even_between_its_ends():
     torch.testing.assert_close(interior.diff(), interior.diff()[:1].expand(18))
 
 
+def test_ends_stand_for_infinite_half_log_snrs_alone():
+    asked = {"ends": (-4.0, 2.75)}
+    interior = Cosine().half_log_snr(time_grid("half-log-snr", Cosine(), 10, **asked)[1:-1])
+    torch.testing.assert_close(interior, torch.linspace(-4.0, 2.75, 10, dtype=torch.float64)[1:])
+    assert torch.equal(time_grid("half-log-snr", EDM(), 10, **asked), time_grid("half-log-snr", EDM(), 10))
+
+
 def test_karras_is_even_in_the_root_of_the_noise_level():
     times = time_grid("karras", Flow(), 12, rho=5.0)[1:-1]
     root = (times / (1 - times)) ** (1 / 5)
@@ -106,6 +113,7 @@ def test_a_grid_of_ones_own_must_fall():
         ("t", 0, {}, "at least one step"),
         ("karras", 3, {"rh": 5.0}, "time grid 'karras': .*did you mean 'rho'"),
         ("karras", 3, {"rho": 0.0}, "rho > 0"),
+        ("half-log-snr", 3, {"ends": (2.0, 2.0)}, "ends from noise to data"),
         ("times", 3, {}, "needs the option 'times'"),
         ("times", 3, {"times": (1.0, 0.5, 0.0)}, "has 3 times, which is not one more than the 3 steps"),
         ("times", 2, {"times": (1.0, 1.0, 0.0)}, "each smaller than the one before"),
