@@ -280,7 +280,7 @@ def test_resolved_recipe_says_every_default_and_every_path_in_full(recipe_file, 
     resolved = resolve(config)
     assert resolved.data.source == Component("grid", {"path": str(tmp_path / "there"), "size": 4})
     assert resolved.codec == Component("squares", {"size": 4})
-    assert resolved.backbone == Component("toy-net", {"width": 8})
+    assert resolved.backbone == Component("toy-net", {"width": 8, "repeated": 0})
     assert resolved.conditions["label"].options == {"classes": None, "width": 128}
     assert resolved.schedule == Component("nested", {"scale": 2.0, "base": {"name": "cosine", "s": 0.008}})
     assert resolved.prediction == Component("edm", {"data_std": 0.5})

@@ -100,9 +100,9 @@ class Squares(Codec):
 class ToyNet(Backbone):
     """Every pixel of the output depends on every one of the input; batches of it are not computed bit for bit alike."""
 
-    def __init__(self, data_channels, condition, *, width: int = 16, layers: int = 0):
+    def __init__(self, data_channels, condition, *, width: int = 16, repeated: int = 0):
         super().__init__(data_channels, condition)
-        self.layers = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(layers))
+        self.repeated = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(repeated))
         self.into = nn.Conv2d(data_channels, width, 3, padding=1)
         self.time = nn.Linear(1, width)
         self.vector = nn.Linear(condition.vector, width, bias=False) if condition.vector else None
@@ -112,7 +112,7 @@ class ToyNet(Backbone):
         h = self.into(x) + self.time(log_snr[:, None])[:, :, None, None]
         if self.vector is not None and cond is not None and cond.vector is not None:
             h = h + self.vector(cond.vector)[:, :, None, None]
-        for layer in self.layers:
+        for layer in self.repeated:
             h = h + layer(torch.tanh(h))
         return self.out(torch.tanh(h + h.mean((2, 3), keepdim=True)))
 

@@ -127,7 +127,7 @@ def test_sharded_run_equals_the_unsharded_one_and_goes_on_from_anywhere(ranks, t
 
 
 def test_sharded_matrices_move_by_muon_as_whole_ones_do(ranks):
-    changes = (*FIXED, "train.steps=20", "backbone.layers=2", "train.optimizer.muon=0.005")
+    changes = (*FIXED, "train.steps=20", "backbone.repeated=2", "train.optimizer.muon=0.005")
     one("toy.yaml", *changes, "--out", "one")
     assert ranks("toy.yaml", *changes, "--strategy", "fsdp", "--out", "sharded") == [0, 0]
     assert_same_runs("one", "sharded", 20, 1e-5)

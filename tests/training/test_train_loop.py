@@ -55,7 +55,7 @@ def assert_same_run(a, b):
         (5, ()),
         (8, ("train.accumulate=2", "train.precision=bf16-mixed", "objective.balance=0.5")),
         (7, ("data.workers=1",)),
-        (6, ("backbone.layers=2", "train.optimizer.muon=0.02")),
+        (6, ("backbone.repeated=2", "train.optimizer.muon=0.02")),
     ],
 )
 def test_resumed_run_equals_the_uninterrupted_one_bit_for_bit(train_toy, stop_at, changes):
