@@ -97,7 +97,7 @@ class Objective:
         error = output - denoiser.prediction.target(x0, eps, alpha, sigma)
         weight = self.weighting.of_output(denoiser.schedule.log_snr(t), denoiser.schedule, denoiser.prediction)
         losses = weight.to(x0) * mean_of(error.square(), mask)
-        return losses if drafted is None else losses + drafted - drafted.detach()
+        return losses if drafted is None else losses + (drafted - drafted.detach())
 
 
 def mean_of(x: Tensor, mask: Tensor | None) -> Tensor:
